@@ -1,0 +1,29 @@
+"Passes on what settings.ini says: exactly the fields that pyproject.toml names as dynamic."
+import ast, tomllib
+from configparser import ConfigParser
+from pathlib import Path
+
+from setuptools import find_namespace_packages, setup
+
+here = Path(__file__).parent
+def read(name): return (here/name).read_text(encoding='utf-8')
+
+cfg = ConfigParser(delimiters=['='])
+cfg.read_string(read('settings.ini'))
+cfg = cfg['DEFAULT']
+lib = tomllib.loads(read('pyproject.toml'))['project']['name']
+
+def lines(key): return [o for o in cfg[key].splitlines() if o.strip()]
+
+def version():
+    "What __init__.py gives as `__version__`, without importing the package"
+    return next(ast.literal_eval(o.value) for o in ast.parse(read(f'{lib}/__init__.py')).body
+                if isinstance(o, ast.Assign) and o.targets[0].id == '__version__')
+
+setup(
+    version=version(), long_description=read('README.md'), long_description_content_type='text/markdown',
+    author=cfg['author'], license_expression=cfg['license'], python_requires='>=' + cfg['min_python'],
+    keywords=cfg['keywords'].split(), classifiers=lines('classifiers'),
+    install_requires=lines('requirements'), extras_require=dict(dev=lines('dev_requirements')),
+    packages=find_namespace_packages(include=[lib, f'{lib}.*']), package_data={lib: ['weights/*']},
+    entry_points=dict(console_scripts=lines('console_scripts'), nbdev=[f'{lib}={lib}._modidx:d']))
