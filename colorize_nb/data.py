@@ -175,7 +175,7 @@ def PhotoBlock(
     return TransformBlock(type_tfms=partial(read_photo, min_side=math.ceil(size/min_scale)),
                           item_tfms=RandomCropFlip(size, min_scale), batch_tfms=RGBToNet)
 
-# %% ../nbs/01_data.ipynb #6a5f13a8
+# %% ../nbs/01_data.ipynb #7e79268f
 @delegates(DataBlock.dataloaders, keep=True)
 def colorization_dls(
     source, # a folder, a list of files, or one of fastai's `URLs`
@@ -186,7 +186,7 @@ def colorization_dls(
     min_scale:float=0.8, # smallest random square, as a fraction of the shorter side
     min_chroma:float=2.3, # photos with less colour than this (mean chroma, Lab units) are left out
     repeats:int=1, # how often a training photo appears in an epoch, each time cropped anew
-    **kwargs
+    **kwargs, # of fastai's `DataBlock.dataloaders`: `num_workers`, `device`, …
 )->DataLoaders: # `L, ab` batches, (bs,1,size,size) and (bs,2,size,size), in [-1,1]; `.grey` and `.unreadable` list the files left out, `.size` is as given
     "Photos as `DataLoaders` for colorization. Raises `FileNotFoundError` or `ValueError` in one line if there is nothing to train on."
     files, grey, unreadable = scan_photos(find_photos(source), min_chroma)
