@@ -1,0 +1,90 @@
+"""Build the site into _docs/ and README.md from nbs/, without Quarto: `python tools/docs.py [--check]`.
+
+nbdev processes the notebooks into _proc/, as it does for Quarto; smalldocs renders them from there. README.md is the Markdown copy
+of the home page. With --check README.md is not written: the exit code is 1 when it differs. A broken link ends the build with 1 too."""
+import argparse, json, os, re, shutil, subprocess, sys
+from pathlib import Path
+
+import yaml
+from nbdev.config import get_config
+from nbdev.doclinks import _build_modidx
+from nbdev.quarto import nbdev_sidebar, refresh_quarto_yml
+from nbdev.serve import proc_nbs
+
+root = Path(__file__).resolve().parent.parent
+quarto_only = ('output-file', 'format-links', 'has_sd')  # keys that nbdev writes for Quarto, unknown to smalldocs
+
+def edit_yaml(path, edit):
+    "Load the YAML file at `path`, let `edit` change it in place, write it back"
+    d = yaml.safe_load(path.read_text(encoding='utf-8'))
+    edit(d)
+    path.write_text(yaml.safe_dump(d, sort_keys=False, allow_unicode=True), encoding='utf-8')
+
+def source(cell): return ''.join(cell['source'])
+
+def front_matter(nb):
+    "The cell with the front matter that nbdev wrote, and what it says"
+    for c in nb['cells']:
+        if c['cell_type'] == 'raw' and source(c).startswith('---\n'): return c, yaml.safe_load(source(c).strip().strip('-'))
+    raise ValueError('a notebook starts with a `# Title` cell')
+
+def relink(text, pages):
+    "Point Markdown links to notebooks at the page names in `pages`"
+    return re.sub(r'(\]\()([\w-]+\.ipynb)(?=[)#])', lambda m: m[1] + pages.get(m[2], m[2]), text)
+
+def stage(proc):
+    "Give the processed notebooks in `proc` the page names that nbdev's links use; return a dict of both names"
+    nbs, pages = {p: json.loads(p.read_text(encoding='utf-8')) for p in sorted(proc.glob('*.ipynb'))}, {}
+    for p, nb in nbs.items(): pages[p.name] = Path(front_matter(nb)[1]['output-file']).stem + '.ipynb'
+    for p, nb in nbs.items():
+        cell, meta = front_matter(nb)
+        cell['source'] = '---\n' + yaml.safe_dump({k: v for k, v in meta.items() if k not in quarto_only}, sort_keys=False, allow_unicode=True) + '---\n'
+        for c in nb['cells']:
+            if c['cell_type'] == 'markdown': c['source'] = relink(source(c), pages)
+        p.unlink()
+        (proc/pages[p.name]).write_text(json.dumps(nb, ensure_ascii=False), encoding='utf-8')
+    def site(d):
+        for k in quarto_only: d.pop(k, None)
+        d['website']['llms-txt'] = True  # a Markdown copy of each page: index.llms.md becomes README.md
+    def names(d): d['website']['sidebar']['contents'] = [pages.get(o, o) for o in d['website']['sidebar']['contents']]
+    edit_yaml(proc/'nbdev.yml', site)
+    edit_yaml(proc/'sidebar.yml', names)
+    return pages
+
+def readme(markdown, pages, cfg):
+    "The home page's Markdown with links that work in a clone: to the notebooks, to files beside them and to those of the repository"
+    nbs, repo = cfg.nbs_path.name, f'{cfg.git_url}/blob/{cfg.branch}/'
+    back = {Path(v).stem: f'{nbs}/{k}' for k, v in pages.items()}
+    def link(m):
+        if m[2].startswith(repo): return m[1] + m[2].removeprefix(repo)
+        name, anchor = re.fullmatch(r'([^#]*)(#.*)?', m[2]).groups()
+        if not name or re.match(r'\w+:', name): return m[0]
+        page = re.fullmatch(r'(\w+)(\.llms\.md|\.html|\.ipynb)', name)
+        return m[1] + (back[page[1]] if page else f'{nbs}/{name}') + (anchor or '')
+    made = f'<!-- Made from {nbs}/{cfg.readme_nb} by python tools/docs.py: edit the notebook -->'
+    return re.sub(r'(\]\()([^)\s]+)', link, re.sub('<!-- WARNING: .*? -->', made, markdown))
+
+def main():
+    ap = argparse.ArgumentParser(prog='python tools/docs.py', description=__doc__.split('\n\n')[0])
+    ap.add_argument('--check', action='store_true', help='leave README.md alone and exit 1 when it differs from the home page')
+    args = ap.parse_args()
+    os.chdir(root)
+    sys.path.insert(0, str(root))  # the workers that process notebooks import the package from here
+    cfg = get_config()
+    refresh_quarto_yml()
+    _build_modidx()
+    nbdev_sidebar.__wrapped__()
+    proc = proc_nbs(n_workers=2, force=True)
+    pages = stage(proc)
+    smalldocs = shutil.which('smalldocs', path=str(Path(sys.executable).parent))
+    rc = subprocess.run([smalldocs, 'render', '--strict', str(proc)]).returncode
+    if rc: sys.exit(rc)
+    text = readme((proc/cfg.doc_path.name/'index.llms.md').read_text(encoding='utf-8'), pages, cfg)
+    shutil.rmtree(cfg.doc_path, ignore_errors=True)
+    shutil.move(proc/cfg.doc_path.name, cfg.doc_path)
+    target = root/'README.md'
+    if not args.check: target.write_text(text, encoding='utf-8')
+    elif target.read_text(encoding='utf-8') != text: sys.exit('README.md differs from nbs/index.ipynb: run python tools/docs.py')
+    print(f'Open {cfg.doc_path/"index.html"}', flush=True)
+
+if __name__ == '__main__': main()
