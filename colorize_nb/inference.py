@@ -10,7 +10,7 @@ __all__ = ['ARCHS', 'to_tensor', 'to_image', 'working_size', 'box_mean', 'chroma
            'Photo', 'save_photo', 'paint', 'find_arch', 'weights_file', 'read_weights', 'misfit', 'build_model',
            'save_model', 'Colorizer']
 
-# %% ../nbs/07_inference.ipynb #e0ad0cb7
+# %% ../nbs/07_inference.ipynb #757fc648
 import copy, json, os, struct, warnings, zlib
 from contextlib import contextmanager
 from functools import lru_cache
@@ -23,7 +23,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from .color import lab_to_rgb, net_to_lab, net_to_rgb, rgb_to_net
@@ -271,8 +271,8 @@ def paint(
     out.info.update({k:photo.img.info[k] for k in keep if k in photo.img.info})
     return out
 
-# %% ../nbs/07_inference.ipynb #cb0aee0a
-ARCHS = {'UNet': 'colorize_nb.generator:UNet'}
+# %% ../nbs/07_inference.ipynb #0bdf9787
+ARCHS = {'UNet': 'colorize_nb.generator:UNet', 'PretrainedUNet': 'colorize_nb.pretrained:PretrainedUNet'}
 
 # %% ../nbs/07_inference.ipynb #7fd91808
 def find_arch(
@@ -336,7 +336,7 @@ def build_model(
     model.load_state_dict({k:t.float() if t.is_floating_point() else t for k,t in tensors.items()}, assign=True)
     return model.requires_grad_(False)
 
-# %% ../nbs/07_inference.ipynb #884073ca
+# %% ../nbs/07_inference.ipynb #cbcd3354
 def save_model(
     model:nn.Module, # Its class is one of `ARCHS`, its arguments are in `.config`
     size:int, # Short side of what it sees, in pixels
@@ -349,18 +349,18 @@ def save_model(
     file.parent.mkdir(parents=True, exist_ok=True)
     info = dict(arch=arch, config=model.config, size=size, version=1)
     part = file.with_name(f'.{file.name}.part')
-    save_file({k:t.detach().cpu().clone().contiguous() for k,t in model.state_dict().items()}, part, {'colorizer': json.dumps(info)})
+    tensors = {k:t.detach().cpu().clone().contiguous() for k,t in model.state_dict().items()}
+    part.write_bytes(save(tensors, {'colorizer': json.dumps(info)}))
     os.replace(part, file)
     return file
 
-# %% ../nbs/07_inference.ipynb #606181da
+# %% ../nbs/07_inference.ipynb #07717d9b
 class Colorizer:
     "Colours photos with a generator."
     def __init__(self,
         model:nn.Module, # Maps L (B,1,H,W) in [-1,1] to ab (B,2,H,W) in [-1,1], for any H and W; set to evaluation mode
         size:int=128, # Short side of what the model sees, in pixels
-    ):
-        self.model,self.size = model.eval(),size
+    ): self.model,self.size = model.eval(),size
 
     @classmethod
     def from_pretrained(cls, path:str|Path)->'Colorizer':

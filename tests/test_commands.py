@@ -1,0 +1,199 @@
+"The commands as a user types them, from a folder of the user's own"
+import os, shutil, signal, subprocess, sys, time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+LIMIT = 600
+TRAIN = '--size', 32, '--bs', 4, '--nf', 4, '--ema', 0.9, '--workers', 0
+
+def start(command, *args, cwd, **kwargs):
+    "A command of this Python's environment, its outputs in pipes"
+    exe = shutil.which(command, path=str(Path(sys.executable).parent))
+    assert exe, f"{command} is not beside {sys.executable}: pip install -e '.[dev]'"
+    env = {**os.environ, 'OMP_NUM_THREADS': '1', 'MPLBACKEND': 'agg'}
+    return subprocess.Popen([exe, *map(str, args)], cwd=cwd, env=env, text=True, encoding='utf-8', errors='replace',
+                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kwargs)
+
+def finish(p):
+    out, err = p.communicate(timeout=LIMIT)
+    return SimpleNamespace(rc=p.returncode, out=out, err=err)
+
+def command(*args, cwd): return finish(start(*args, cwd=cwd))
+
+def lines(text): return [o for o in text.splitlines() if o.strip()]
+
+def wait_for(p, done):
+    "Wait until `done()`; fail if the process ends before or the limit is reached"
+    end = time.monotonic() + LIMIT
+    while not done():
+        if p.poll() is not None: pytest.fail(f'ended with {p.returncode} before it could be interrupted:\n{"".join(p.communicate())[-3000:]}', pytrace=False)
+        if time.monotonic() > end: p.kill(); pytest.fail('nothing happened')
+        time.sleep(.1)
+
+def photo(file, size=(48, 40), seed=0):
+    "A smooth colourful picture"
+    px = np.random.default_rng(seed).integers(0, 255, (3, 3, 3), dtype=np.uint8)
+    Image.fromarray(px).resize(size, Image.Resampling.BICUBIC).save(file)
+    return file
+
+@pytest.fixture(scope='module')
+def photos(tmp_path_factory):
+    "A folder with ten colour photos, a grey one, and a text file named .jpg"
+    folder = tmp_path_factory.mktemp('photos')
+    for i in range(10): photo(folder/f'{i}.jpg', seed=i)
+    Image.new('RGB', (48, 40), 'gray').save(folder/'grey.png')
+    (folder/'text.jpg').write_text('not a photo')
+    return folder
+
+@pytest.fixture(scope='module')
+def trained(photos, tmp_path_factory):
+    "What a short training wrote and printed"
+    cwd = tmp_path_factory.mktemp('trained')
+    res = command('colorize-train', photos, '--epochs', 2, '--out', 'out', *TRAIN, cwd=cwd)
+    assert not res.rc, res.err
+    res.folder = cwd/'out'
+    return res
+
+def test_train_says_what_it_uses(trained):
+    assert '9 photos train, 1 validate; left out: 1 grey and 1 unreadable' in trained.out
+    assert 'train_loss' in trained.out and 'd_fake' in trained.out
+
+def test_train_writes(trained):
+    assert {o.name for o in trained.folder.iterdir()} == {'model.safetensors', 'log.csv', 'preview.png', 'results.png', 'losses.png'}
+    log = (trained.folder/'log.csv').read_text().splitlines()
+    assert log[0].startswith('epoch,train_loss') and len(log) == 3
+    for o in trained.folder.glob('*.png'): assert min(Image.open(o).size) > 100
+    for o in trained.folder.iterdir(): assert o.name in trained.out
+
+def test_train_is_reproducible(trained, photos, tmp_path):
+    def table(folder): return [o.rsplit(',', 1)[0] for o in (folder/'log.csv').read_text().splitlines()]
+    assert not command('colorize-train', photos, '--epochs', 2, '--out', 'again', *TRAIN, cwd=tmp_path).rc
+    assert table(tmp_path/'again') == table(trained.folder)
+    assert (tmp_path/'again'/'model.safetensors').read_bytes() == (trained.folder/'model.safetensors').read_bytes()
+
+def test_train_never_replaces_a_model(trained, photos):
+    before = (trained.folder/'model.safetensors').read_bytes()
+    res = command('colorize-train', photos, '--out', trained.folder, *TRAIN, cwd=trained.folder)
+    assert res.rc == 1 and 'choose another --out' in res.err
+    assert (trained.folder/'model.safetensors').read_bytes() == before
+
+@pytest.mark.parametrize('signum, gan, workers', [(signal.SIGINT, 'none', 2), (signal.SIGTERM, 'hinge', 0)])
+def test_interrupt_keeps_what_was_learnt(signum, gan, workers, photos, tmp_path):
+    p = start('colorize-train', photos, '--epochs', 100000, '--gan', gan, *TRAIN[:-1], workers, cwd=tmp_path, start_new_session=True)
+    log, out = tmp_path/'trained'/'log.csv', tmp_path/'trained'
+    try:
+        wait_for(p, lambda: log.exists() and len(log.read_text().splitlines()) > 1)
+        if signum == signal.SIGINT: os.killpg(p.pid, signum)  # as a terminal does: to the loading processes too
+        else: p.send_signal(signum)
+        res = finish(p)
+    finally: p.kill()
+    assert res.rc == 128 + signum, res.err
+    assert len(lines(res.err)) == 1 and 'stopped early, in epoch' in res.err and 'after batch' in res.err
+    assert {o.name for o in out.iterdir()} >= {'model.safetensors', 'log.csv', 'results.png', 'losses.png'}
+    photo(tmp_path/'x.png')
+    assert not command('colorize', 'x.png', '--weights', out, cwd=tmp_path).rc
+
+def test_demo(tmp_path):
+    res = command('colorize-demo', '--epochs', 1, cwd=tmp_path)
+    assert not res.rc, res.err
+    assert not res.err.strip()
+    out = tmp_path/'colorize_demo'
+    for o in ('results.png', 'losses.png', 'l1.safetensors', 'pix2pix.safetensors', 'photos/camera_colour.png'):
+        assert (out/o).exists() and str(Path('colorize_demo')/o) in res.out
+    im = np.asarray(Image.open(out/'photos'/'camera_colour.png')).astype(int)
+    assert im.shape == (512, 512, 3) and np.ptp(im, axis=-1).max() > 0
+
+def test_colorize_files_and_folders(trained, tmp_path):
+    for o in ('a.jpg', 'b.png', 'in/c.gif', 'in/a.jpg'):
+        (tmp_path/o).parent.mkdir(exist_ok=True)
+        photo(tmp_path/o, (30, 20))
+    before = {o: o.read_bytes() for o in tmp_path.rglob('*.*')}
+    res = command('colorize', 'a.jpg', 'in', '--weights', trained.folder, cwd=tmp_path)
+    assert not res.rc, res.err
+    assert res.out.split() == ['a_colour.jpg', 'in/a_colour.jpg', 'in/c_colour.png']
+    res = command('colorize', 'a.jpg', 'in', 'b.png', '--out', 'new/er', '--weights', trained.folder/'model.safetensors', cwd=tmp_path)
+    assert not res.rc, res.err
+    assert res.out.split() == [f'new/er/{o}' for o in ('a_colour.jpg', 'a_colour_2.jpg', 'c_colour.png', 'b_colour.png')]
+    for o in res.out.split(): assert Image.open(tmp_path/o).size == (30, 20)
+    assert before == {o: o.read_bytes() for o in before}
+
+def test_colorize_never_overwrites_an_input(trained, tmp_path):
+    files = [photo(tmp_path/o, seed=i) for i, o in enumerate(('a.png', 'a_colour.png'))]
+    before = [o.read_bytes() for o in files]
+    res = command('colorize', *files, '--weights', trained.folder, cwd=tmp_path)
+    assert not res.rc and [o.read_bytes() for o in files] == before
+    assert {o.name for o in tmp_path.iterdir()} == {'a.png', 'a_colour.png', 'a_colour_2.png', 'a_colour_colour.png'}
+
+def test_colorize_goes_on_past_a_bad_file(trained, tmp_path):
+    photo(tmp_path/'good.jpg')
+    (tmp_path/'text.jpg').write_text('not a photo')
+    res = command('colorize', 'text.jpg', 'missing.jpg', 'good.jpg', '--weights', trained.folder, cwd=tmp_path)
+    assert res.rc == 1 and res.out.split() == ['good_colour.jpg'] and (tmp_path/'good_colour.jpg').exists()
+    err = lines(res.err)
+    assert len(err) == 3 and 'text.jpg' in err[0] and 'missing.jpg' in err[1] and '2 of 3 photos failed: text.jpg, missing.jpg' in err[2]
+
+@pytest.mark.parametrize('line, says', [
+    ('colorize missing.jpg --weights {weights}', 'missing.jpg: no such file'),
+    ('colorize text.jpg --weights {weights}', 'text.jpg: not an image file'),
+    ('colorize empty --weights {weights}', 'no photos in empty'),
+    ('colorize words --weights {weights}', 'no photos in words'),
+    ('colorize photo.png --weights text.jpg', 'text.jpg: not a safetensors file'),
+    ('colorize photo.png --weights missing.safetensors', 'missing.safetensors: no such file'),
+    ('colorize photo.png --weights {weights} --out text.jpg', 'text.jpg: File exists'),
+    ('colorize photo.png', 'colorize-demo'),
+    ('colorize-train missing', 'no such folder: missing'),
+    ('colorize-train empty', 'no photos in empty'),
+    ('colorize-train words', 'no photos in words'),
+    ('colorize-train unreadable', '1 unreadable'),
+    ('colorize-train {photos} --gan wgan', "--gan is one of vanilla, lsgan, hinge, none, not 'wgan'"),
+    ('colorize-train {photos} --epochs 0', '--epochs must be at least 1'),
+    ('colorize-train {photos} --precision fp8', "'fp8'"),
+    ('colorize-train {photos} --out text.jpg', 'text.jpg'),
+    ('colorize-demo --epochs 0', '--epochs must be at least 1'),
+    ('colorize-demo --out text.jpg', 'text.jpg'),
+])
+def test_bad_input_is_one_line(line, says, trained, photos, tmp_path):
+    for o in ('empty', 'words', 'unreadable'): (tmp_path/o).mkdir()
+    for o in ('text.jpg', 'words/text.txt', 'unreadable/text.jpg'): (tmp_path/o).write_text('not a photo')
+    photo(tmp_path/'photo.png')
+    name, *args = line.format(weights=trained.folder, photos=photos).split()
+    res = command(name, *args, cwd=tmp_path)
+    err = lines(res.err)
+    assert res.rc == 1 and len(err) == 1, res.err
+    assert err[0].startswith(f'{name}: ') and says in err[0]
+    assert 'Traceback' not in res.out + res.err and not [o for o in tmp_path.iterdir() if '_colour' in o.name]
+
+def imported(p):
+    "The modules that a process started with PYTHONPROFILEIMPORTTIME imported"
+    return {o.split('|')[-1].strip().split('.')[0] for o in p.err.splitlines() if o.startswith('import time:')}
+
+def test_help_and_colouring_import_little(trained, tmp_path, monkeypatch):
+    monkeypatch.setenv('PYTHONPROFILEIMPORTTIME', '1')
+    res = command('colorize', '--help', cwd=tmp_path)
+    assert not res.rc and '--weights' in res.out and 'fastcore' in imported(res)
+    assert not imported(res) & {'torch', 'fastai', 'timm', 'matplotlib', 'numpy', 'PIL'}
+    photo(tmp_path/'x.png')
+    res = command('colorize', 'x.png', '--weights', trained.folder, cwd=tmp_path)
+    assert not res.rc and 'torch' in imported(res) and not imported(res) & {'fastai', 'timm', 'matplotlib'}
+
+@pytest.mark.parametrize('name', ['colorize', 'colorize-train', 'colorize-demo'])
+def test_help(name, tmp_path):
+    res = command(name, '--help', cwd=tmp_path)
+    assert not res.rc and '--out' in res.out and not res.err
+
+def test_interrupted_demo(tmp_path):
+    p = start('colorize-demo', '--epochs', 100000, cwd=tmp_path)
+    out = tmp_path/'colorize_demo'
+    try:
+        wait_for(p, lambda: (out/'l1.csv').exists())
+        p.send_signal(signal.SIGINT)
+        res = finish(p)
+    finally: p.kill()
+    assert res.rc == 128 + signal.SIGINT, res.err
+    assert len(lines(res.err)) == 1 and 'stopped early, in epoch 1 of 100000' in res.err
+    assert (out/'results.png').exists() and (out/'l1.safetensors').exists() and not (out/'pix2pix.safetensors').exists()
+    assert (out/'photos'/'camera_colour.png').exists()
