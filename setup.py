@@ -24,6 +24,6 @@ setup(
     version=version(), long_description=read('README.md'), long_description_content_type='text/markdown',
     author=cfg['author'], license_expression=cfg['license'], python_requires='>=' + cfg['min_python'],
     keywords=cfg['keywords'].split(), classifiers=lines('classifiers'),
-    install_requires=lines('requirements'), extras_require=dict(dev=lines('dev_requirements')),
+    install_requires=lines('requirements'), extras_require=dict(dev=lines('dev_requirements') + lines('pretrained_requirements'), pretrained=lines('pretrained_requirements')),
     packages=find_namespace_packages(include=[lib, f'{lib}.*']), package_data={lib: ['weights/*']},
     entry_points=dict(console_scripts=lines('console_scripts'), nbdev=[f'{lib}={lib}._modidx:d']))
