@@ -9,8 +9,9 @@ __all__ = ['sample_photos', 'sample_tiles', 'read_photo', 'RandomCropFlip', 'Ten
            'scan_photos', 'find_photos', 'split_photos', 'PhotoBlock', 'colorization_dls', 'show_triplets',
            'show_batch', 'show_results']
 
-# %% ../nbs/01_data.ipynb #0c266512
+# %% ../nbs/01_data.ipynb #9abe53a9
 import math
+import os
 import random
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from .color import net_to_rgb, rgb_to_lab, rgb_to_net
 
-# %% ../nbs/01_data.ipynb #496b2797
+# %% ../nbs/01_data.ipynb #d0d16a2c
 def _shipped_photos():
     "Name -> RGB array of the colour photographs inside scikit-image and scikit-learn"
     from skimage import data
@@ -33,9 +34,14 @@ def _shipped_photos():
 def _cache_folder(dest, name):
     return Path(dest) if dest is not None else fastai_cfg().path('data')/name
 
-def _save_jpeg(img, fn): Image.fromarray(img).save(fn, quality=95, subsampling=0)
+def _save_jpeg(img, fn):
+    "Written under another name and renamed, so that a process beside this one never reads half a file"
+    if fn.exists(): return
+    part = fn.with_name(f'.{fn.name}.{os.getpid()}')
+    Image.fromarray(img).save(part, 'JPEG', quality=95, subsampling=0)
+    os.replace(part, fn)
 
-# %% ../nbs/01_data.ipynb #d05e8a25
+# %% ../nbs/01_data.ipynb #69b9a8e4
 def sample_photos(
     dest=None, # folder to write to; default: `colorize_nb_photos` in fastai's data folder
 )->Path: # the folder, with seven JPEG files
@@ -43,7 +49,7 @@ def sample_photos(
     dest = _cache_folder(dest, 'colorize_nb_photos')
     dest.mkdir(parents=True, exist_ok=True)
     for name, img in _shipped_photos().items():
-        if not (dest/f'{name}.jpg').exists(): _save_jpeg(img, dest/f'{name}.jpg')
+        _save_jpeg(img, dest/f'{name}.jpg')
     return dest
 
 # %% ../nbs/01_data.ipynb #f42e66a8
