@@ -74,7 +74,7 @@ class ColorLearner(Learner):
             for cb in self._grab_cbs(StatefulCallback): cb.load_state_dict(state['callbacks'][cb.name])
         return self
 
-# %% ../nbs/06_training.ipynb #a8277518
+# %% ../nbs/06_training.ipynb #7dc6dd27
 class Adversary(StatefulCallback):
     "Trains a discriminator on every batch and adds its verdict to the generator's loss (pix2pix: Isola et al. 2017, equation 4)"
     order, run_valid = MixedPrecision.order - 1, False
@@ -89,13 +89,10 @@ class Adversary(StatefulCallback):
         self.d_opt, self.history = None, dict(gan=[], d_real=[], d_fake=[])
 
     def before_fit(self):
-        device = next(self.model.parameters()).device
+        device, scaler = next(self.model.parameters()).device, getattr(self.learn, 'scaler', None)
         self.D.to(device).train()
         if self.d_opt is None: self.d_opt = self.opt_func(list(self.D.parameters()), lr=self.opt.hypers[-1]['lr']*self.lr_mult)
-        fp16 = hasattr(self.learn, 'scaler') and self.learn.scaler is not None and self.learn.scaler.is_enabled()
-        self.scaler = torch.amp.GradScaler(device.type, enabled=fp16)
-
-    def before_train(self): self.epoch_start = len(self.history['gan'])
+        self.scaler = torch.amp.GradScaler(device.type, enabled=scaler is not None and scaler.is_enabled())
 
     def after_pred(self):
         self.D.requires_grad_(True)
@@ -117,25 +114,36 @@ class Adversary(StatefulCallback):
     def _record(self, **kwargs):
         for k,v in kwargs.items(): self.history[k].append(v.detach().mean())
 
-    def epoch_mean(self,
-        name:str, # 'gan', 'd_real' or 'd_fake'
-    )->float: # None before the first training batch
-        "Mean over the current epoch's training batches: G's adversarial loss, or D's belief in real and in fake patches"
-        vals = self.history[name][getattr(self, 'epoch_start', 0):]
-        return torch.stack(vals).mean().item() if vals else None
+# %% ../nbs/06_training.ipynb #4bb3cc9c
+@patch
+def state_dict(self:Adversary):
+    "D's weights and its optimizer's state"
+    return dict(D=get_model(self.D).state_dict(), opt=self.d_opt.state_dict() if self.d_opt else None)
 
-    @property
-    def metrics(self): return L(AdversaryMetric(self, o) for o in self.history)
+@patch
+def load_state_dict(self:Adversary,
+    state:dict, # from `state_dict`
+):
+    "Bring back D and its optimizer"
+    get_model(self.D).load_state_dict(state['D'])
+    if state['opt'] is None: return
+    if self.d_opt is None: self.d_opt = self.opt_func(list(self.D.parameters()))
+    self.d_opt.load_state_dict(state['opt'])
 
-    def state_dict(self):
-        return dict(D=get_model(self.D).state_dict(), opt=self.d_opt.state_dict() if self.d_opt else None)
-    def load_state_dict(self, state):
-        get_model(self.D).load_state_dict(state['D'])
-        if state['opt'] is None: return
-        if self.d_opt is None: self.d_opt = self.opt_func(list(self.D.parameters()))
-        self.d_opt.load_state_dict(state['opt'])
+# %% ../nbs/06_training.ipynb #f6255d1f
+@patch
+def before_train(self:Adversary):
+    "Remember where this epoch's records begin"
+    self.epoch_start = len(self.history['gan'])
 
-# %% ../nbs/06_training.ipynb #42d7b1e7
+@patch
+def epoch_mean(self:Adversary,
+    name:str, # 'gan', 'd_real' or 'd_fake'
+)->float: # None before the first training batch
+    "Mean over the current epoch's training batches: G's adversarial loss, or D's belief in real and in fake patches"
+    vals = self.history[name][getattr(self, 'epoch_start', 0):]
+    return torch.stack(vals).mean().item() if vals else None
+
 class AdversaryMetric(Metric):
     "A column of fastai's table that shows what an `Adversary` recorded in the epoch's training batches"
     def __init__(self,
@@ -147,6 +155,12 @@ class AdversaryMetric(Metric):
     @property
     def name(self): return self.which
 
+@patch(as_prop=True)
+def metrics(self:Adversary):
+    "Its three columns for the table: `gan`, `d_real`, `d_fake`"
+    return L(AdversaryMetric(self, o) for o in self.history)
+
+# %% ../nbs/06_training.ipynb #129dff5f
 def l1(
     pred, # predicted ab
     targ, # true ab
