@@ -8,13 +8,14 @@ Docs: https://colorize-nb.github.io/colorize_nb/inference.html.md"""
 __all__ = ['ARCHS', 'to_tensor', 'to_image', 'working_size', 'box_mean', 'chroma_slope', 'resize_matrix', 'ChromaUpsampler',
            'lab_to_gamut', 'ColorizeError', 'reading', 'array_to_image', 'open_photo', 'icc_transforms', 'bands',
            'Photo', 'save_photo', 'paint', 'find_arch', 'weights_file', 'read_weights', 'misfit', 'build_model',
-           'save_model', 'Colorizer']
+           'save_model', 'read_hashes', 'shipped_weights', 'Colorizer']
 
-# %% ../nbs/07_inference.ipynb #757fc648
-import copy, json, os, struct, warnings, zlib
+# %% ../nbs/07_inference.ipynb #05207060
+import copy, hashlib, json, os, re, struct, warnings, zlib
 from contextlib import contextmanager
 from functools import lru_cache
 from importlib import import_module
+from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
 
@@ -354,7 +355,29 @@ def save_model(
     os.replace(part, file)
     return file
 
-# %% ../nbs/07_inference.ipynb #07717d9b
+# %% ../nbs/07_inference.ipynb #976dd17f
+def read_hashes(
+    file:Path, # As `sha256sum` writes it: a hash, two spaces (or a space and an asterisk) and a name in each line
+)->dict: # Name to hash
+    "The hashes in a file of the Unix tool sha256sum; none if it can't be read."
+    try: text = file.read_text(encoding='utf-8')
+    except (OSError, UnicodeDecodeError): return {}
+    return {name:sha for sha,name in re.findall(r'^([0-9a-f]{64}) [ *](.+?)\r?$', text, re.M)}
+
+# %% ../nbs/07_inference.ipynb #1e527e1e
+def shipped_weights(
+    folder:str|Path=None, # Holds default.safetensors and SHA256SUMS; None: weights/ of this package
+)->Path: # default.safetensors, its hash checked
+    "The weights that come with the package; a `ColorizeError` if there are none, or if they are not what was shipped."
+    folder = Path(str(folder or files('colorize_nb')/'weights'))
+    file,sums = folder/'default.safetensors',folder/'SHA256SUMS'
+    if not file.is_file(): raise ColorizeError('no weights come with this version: colorize-demo makes some in minutes, colorize-train DIR from your own photos')
+    if not (want := read_hashes(sums).get(file.name)): raise ColorizeError(f'cannot use {file}: {sums.name} beside it has no SHA-256 for it')
+    with open(file, 'rb') as f: have = hashlib.file_digest(f, 'sha256').hexdigest()
+    if have!=want: raise ColorizeError(f'cannot use {file}: damaged or replaced, its SHA-256 begins with {have[:8]}, not {want[:8]}; install the package again')
+    return file
+
+# %% ../nbs/07_inference.ipynb #bcbe951e
 class Colorizer:
     "Colours photos with a generator."
     def __init__(self,
@@ -363,9 +386,9 @@ class Colorizer:
     ): self.model,self.size = model.eval(),size
 
     @classmethod
-    def from_pretrained(cls, path:str|Path)->'Colorizer':
-        "What `save` wrote to `path`, a .safetensors file or its folder; a `ColorizeError` says what is wrong with it."
-        info,tensors = read_weights(file := weights_file(path))
+    def from_pretrained(cls, path:str|Path=None)->'Colorizer':
+        "What `save` wrote to `path`, a .safetensors file or its folder; without it the weights in the package. A `ColorizeError` says what is wrong."
+        info,tensors = read_weights(file := shipped_weights() if path is None else weights_file(path))
         return cls(build_model(info, tensors, file), info['size'])
 
     @classmethod
