@@ -7,10 +7,10 @@ Docs: https://colorize-nb.github.io/colorize_nb/inference.html.md"""
 # %% auto #0
 __all__ = ['ARCHS', 'to_tensor', 'to_image', 'working_size', 'box_mean', 'chroma_slope', 'resize_matrix', 'ChromaUpsampler',
            'lab_to_gamut', 'ColorizeError', 'reading', 'array_to_image', 'open_photo', 'icc_transforms', 'bands',
-           'Photo', 'save_photo', 'paint', 'find_arch', 'weights_file', 'read_weights', 'misfit', 'build_model',
-           'save_model', 'read_hashes', 'shipped_weights', 'Colorizer']
+           'Photo', 'as_photo', 'save_photo', 'paint', 'side_by_side', 'find_arch', 'weights_file', 'read_weights',
+           'misfit', 'build_model', 'save_model', 'read_hashes', 'shipped_weights', 'Colorizer']
 
-# %% ../nbs/07_inference.ipynb #05207060
+# %% ../nbs/07_inference.ipynb #f3f1c2c1
 import copy, hashlib, json, os, re, struct, warnings, zlib
 from contextlib import contextmanager
 from functools import lru_cache
@@ -28,6 +28,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from .color import lab_to_rgb, net_to_lab, net_to_rgb, rgb_to_net
+from .generator import noise
 
 # %% ../nbs/07_inference.ipynb #ce2d4c68
 def to_tensor(
@@ -200,7 +201,7 @@ def bands(
     n = max(1, pixels//(size[0]*step))*step
     for y in range(0, size[1], n): yield y,min(y+n, size[1])
 
-# %% ../nbs/07_inference.ipynb #d56b40db
+# %% ../nbs/07_inference.ipynb #adbd9f3e
 class Photo:
     "A photo of any kind, read as bands of 8-bit sRGB."
     def __init__(self,
@@ -236,6 +237,13 @@ class Photo:
         for y0,y1 in bands(self.size, k): o.paste(self.rgb(y0, y1).reduce(k), (0, y0//k))
         return o.resize(size, Image.Resampling.BICUBIC, box=(0, 0, W/k, H/k))
 
+def as_photo(
+    image:str|Path|Image.Image|np.ndarray|Photo, # A file, an image, an array, or a `Photo` already
+    lenient:bool=False, # Take what there is of a truncated file
+)->Photo: # Of it
+    "A `Photo` of anything that is one; what has been read already is not read again."
+    return image if isinstance(image, Photo) else Photo(image, lenient)
+
 # %% ../nbs/07_inference.ipynb #5af7987c
 def save_photo(
     img:Image.Image, # Its EXIF and colour profile are written too
@@ -270,6 +278,19 @@ def paint(
         out.paste(rgb, (0, y0))
     keep = ('exif', 'dpi') if photo.to_srgb and not photo.from_srgb else ('exif', 'dpi', 'icc_profile')
     out.info.update({k:photo.img.info[k] for k in keep if k in photo.img.info})
+    return out
+
+# %% ../nbs/07_inference.ipynb #69154b52
+def side_by_side(
+    images:list, # Of the same shape: anything that `Photo` reads, or `Photo`s
+    longest:int=1200, # Longer sides are made this long
+    gap:int=8, # White between them, in pixels
+)->Image.Image: # RGB
+    "Pictures in a row, as sRGB, each as large as the first."
+    photos = [as_photo(o) for o in images]
+    w,h = (max(1, round(s*min(1, longest/max(photos[0].size)))) for s in photos[0].size)
+    out = Image.new('RGB', (len(photos)*(w + gap) - gap, h), 'white')
+    for i,o in enumerate(photos): out.paste(o.shrink((w, h)), (i*(w + gap), 0))
     return out
 
 # %% ../nbs/07_inference.ipynb #0bdf9787
@@ -377,7 +398,7 @@ def shipped_weights(
     if have!=want: raise ColorizeError(f'cannot use {file}: damaged or replaced, its SHA-256 begins with {have[:8]}, not {want[:8]}; install the package again')
     return file
 
-# %% ../nbs/07_inference.ipynb #bcbe951e
+# %% ../nbs/07_inference.ipynb #cf29d1ad
 class Colorizer:
     "Colours photos with a generator."
     def __init__(self,
@@ -408,13 +429,40 @@ class Colorizer:
         return self.model(L.to(device)).float()
 
     @torch.inference_mode()
+    def chroma(self, photo:Photo, saturation:float=1.)->ChromaUpsampler:
+        "The model's chroma for a photo."
+        L = rgb_to_net(to_tensor(photo.shrink(working_size(photo.size, self.size))))[0]
+        ab = self.ab(L)
+        return ChromaUpsampler(L.to(ab.device), saturation*ab, photo.size)
+
+    @torch.inference_mode()
     def __call__(self,
-        image:str|Path|Image.Image|np.ndarray, # A photo of any kind and size; of a coloured one only L is looked at
+        image:str|Path|Image.Image|np.ndarray|Photo, # A photo of any kind and size; of a coloured one only L is looked at
         saturation:float=1., # Strength of the colours: 0 is grey, 1 as the model says
         lenient:bool=False, # Take what there is of a truncated file
     )->Image.Image: # RGB of the same size, upright; RGBA if the photo has transparency
         "Colour a photo: its lightness stays, its colours are the model's."
-        photo = Photo(image, lenient)
-        L = rgb_to_net(to_tensor(photo.shrink(working_size(photo.size, self.size))))[0]
-        ab = self.ab(L)
-        return paint(photo, ChromaUpsampler(L.to(ab.device), saturation*ab, photo.size))
+        photo = as_photo(image, lenient)
+        return paint(photo, self.chroma(photo, saturation))
+
+    @property
+    def has_noise(self)->bool:
+        "Does the model have dropout, which is what `samples` draws from?"
+        return any(isinstance(m, nn.Dropout) and m.p>0 for m in self.model.modules())
+
+    @torch.inference_mode()
+    def samples(self,
+        image:str|Path|Image.Image|np.ndarray|Photo, # As when calling a Colorizer
+        n:int=3, # How many
+        seed:int=42, # Of the noise; the k-th sample does not depend on `n`
+        saturation:float=1., # As when calling a Colorizer
+        lenient:bool=False, # Likewise
+    ): # Yields n images
+        "Several colourings of a photo, each with its own dropout, the paper's z; a `ColorizeError` if the model has none."
+        if not self.has_noise: raise ColorizeError('this model has no noise (dropout): it gives one colouring of a photo, not several')
+        photo = as_photo(image, lenient)
+        for i in range(n):
+            with noise(self.model), torch.random.fork_rng():
+                torch.manual_seed(seed + i)
+                chroma = self.chroma(photo, saturation)
+            yield paint(photo, chroma)
