@@ -127,7 +127,7 @@ def lab_to_gamut(
 # %% ../nbs/07_inference.ipynb #925369b4
 class ColorizeError(ValueError): "What a user did cannot work; the message says in one line which file and why."
 
-# %% ../nbs/07_inference.ipynb #2f8e77ac
+# %% ../nbs/07_inference.ipynb #87500ea6
 @contextmanager
 def reading(
     name:str, # What is being read, for the message
@@ -137,7 +137,7 @@ def reading(
     before,ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES,lenient
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter('ignore', Image.DecompressionBombWarning)
+            warnings.filterwarnings('ignore', module='PIL')
             yield
     except FileNotFoundError: raise ColorizeError(f'cannot read {name}: no such file') from None
     except UnidentifiedImageError: raise ColorizeError(f'cannot read {name}: not an image file') from None
@@ -173,7 +173,7 @@ def open_photo(
         with reading('the image', lenient): return upright(source)
     with reading(str(source), lenient), Image.open(source) as img: return upright(img)
 
-# %% ../nbs/07_inference.ipynb #ab0f6be7
+# %% ../nbs/07_inference.ipynb #312bc9a8
 def icc_transforms(
     img:Image.Image, # Any
 )->tuple: # PIL transforms (to sRGB, back to the profile); None where there is nothing to do
@@ -186,7 +186,7 @@ def icc_transforms(
         if mode!='RGB' and mode!=img.mode: return None,None
         to = ImageCms.buildTransform(profile, srgb, mode, 'RGB')
         back = ImageCms.buildTransform(srgb, profile, 'RGB', 'RGB') if mode=='RGB' else None
-    except ImageCms.PyCMSError: return None,None
+    except (ImageCms.PyCMSError, OSError): return None,None
     cube = Image.fromarray(np.stack(np.meshgrid(*[np.arange(0, 256, 51)]*3), -1).reshape(6, 36, 3).astype(np.uint8))
     same = mode=='RGB' and np.abs(np.asarray(to.apply(cube)).astype(int) - np.asarray(cube)).max() <= 3
     return (None,None) if same else (to,back)
@@ -244,7 +244,7 @@ def as_photo(
     "A `Photo` of anything that is one; what has been read already is not read again."
     return image if isinstance(image, Photo) else Photo(image, lenient)
 
-# %% ../nbs/07_inference.ipynb #5af7987c
+# %% ../nbs/07_inference.ipynb #145bd6e8
 def save_photo(
     img:Image.Image, # Its EXIF and colour profile are written too
     path:str|Path, # The suffix decides the format
@@ -255,6 +255,7 @@ def save_photo(
         raise ColorizeError(f'cannot write {path}: no image format is known by {path.suffix!r}')
     kwargs = {k:img.info[k] for k in ('exif', 'icc_profile', 'dpi') if img.info.get(k)}
     if fmt=='JPEG': img,kwargs = img.convert('RGB'),dict(kwargs, quality=95, subsampling=0)
+    if fmt=='WEBP': kwargs['quality'] = 95
     part = path.with_name(f'.{path.name}.part')
     try:
         img.save(part, fmt, **kwargs)
