@@ -7,14 +7,15 @@ Docs: https://colorize-nb.github.io/colorize_nb/inference.html.md"""
 # %% auto #0
 __all__ = ['ARCHS', 'to_tensor', 'to_image', 'working_size', 'box_mean', 'chroma_slope', 'resize_matrix', 'ChromaUpsampler',
            'lab_to_gamut', 'ColorizeError', 'reading', 'array_to_image', 'open_photo', 'icc_transforms', 'bands',
-           'Photo', 'save_photo', 'paint', 'find_arch', 'weights_file', 'read_weights', 'misfit', 'build_model',
-           'save_model', 'Colorizer']
+           'Photo', 'as_photo', 'save_photo', 'paint', 'side_by_side', 'find_arch', 'weights_file', 'read_weights',
+           'misfit', 'build_model', 'save_model', 'read_hashes', 'shipped_weights', 'Colorizer']
 
-# %% ../nbs/07_inference.ipynb #757fc648
-import copy, json, os, struct, warnings, zlib
+# %% ../nbs/07_inference.ipynb #f3f1c2c1
+import copy, hashlib, json, os, re, struct, warnings, zlib
 from contextlib import contextmanager
 from functools import lru_cache
 from importlib import import_module
+from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from .color import lab_to_rgb, net_to_lab, net_to_rgb, rgb_to_net
+from .generator import noise
 
 # %% ../nbs/07_inference.ipynb #ce2d4c68
 def to_tensor(
@@ -125,7 +127,7 @@ def lab_to_gamut(
 # %% ../nbs/07_inference.ipynb #925369b4
 class ColorizeError(ValueError): "What a user did cannot work; the message says in one line which file and why."
 
-# %% ../nbs/07_inference.ipynb #2f8e77ac
+# %% ../nbs/07_inference.ipynb #87500ea6
 @contextmanager
 def reading(
     name:str, # What is being read, for the message
@@ -135,7 +137,7 @@ def reading(
     before,ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES,lenient
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter('ignore', Image.DecompressionBombWarning)
+            warnings.filterwarnings('ignore', module='PIL')
             yield
     except FileNotFoundError: raise ColorizeError(f'cannot read {name}: no such file') from None
     except UnidentifiedImageError: raise ColorizeError(f'cannot read {name}: not an image file') from None
@@ -171,7 +173,7 @@ def open_photo(
         with reading('the image', lenient): return upright(source)
     with reading(str(source), lenient), Image.open(source) as img: return upright(img)
 
-# %% ../nbs/07_inference.ipynb #ab0f6be7
+# %% ../nbs/07_inference.ipynb #312bc9a8
 def icc_transforms(
     img:Image.Image, # Any
 )->tuple: # PIL transforms (to sRGB, back to the profile); None where there is nothing to do
@@ -184,7 +186,7 @@ def icc_transforms(
         if mode!='RGB' and mode!=img.mode: return None,None
         to = ImageCms.buildTransform(profile, srgb, mode, 'RGB')
         back = ImageCms.buildTransform(srgb, profile, 'RGB', 'RGB') if mode=='RGB' else None
-    except ImageCms.PyCMSError: return None,None
+    except (ImageCms.PyCMSError, OSError): return None,None
     cube = Image.fromarray(np.stack(np.meshgrid(*[np.arange(0, 256, 51)]*3), -1).reshape(6, 36, 3).astype(np.uint8))
     same = mode=='RGB' and np.abs(np.asarray(to.apply(cube)).astype(int) - np.asarray(cube)).max() <= 3
     return (None,None) if same else (to,back)
@@ -199,7 +201,7 @@ def bands(
     n = max(1, pixels//(size[0]*step))*step
     for y in range(0, size[1], n): yield y,min(y+n, size[1])
 
-# %% ../nbs/07_inference.ipynb #d56b40db
+# %% ../nbs/07_inference.ipynb #adbd9f3e
 class Photo:
     "A photo of any kind, read as bands of 8-bit sRGB."
     def __init__(self,
@@ -235,7 +237,14 @@ class Photo:
         for y0,y1 in bands(self.size, k): o.paste(self.rgb(y0, y1).reduce(k), (0, y0//k))
         return o.resize(size, Image.Resampling.BICUBIC, box=(0, 0, W/k, H/k))
 
-# %% ../nbs/07_inference.ipynb #5af7987c
+def as_photo(
+    image:str|Path|Image.Image|np.ndarray|Photo, # A file, an image, an array, or a `Photo` already
+    lenient:bool=False, # Take what there is of a truncated file
+)->Photo: # Of it
+    "A `Photo` of anything that is one; what has been read already is not read again."
+    return image if isinstance(image, Photo) else Photo(image, lenient)
+
+# %% ../nbs/07_inference.ipynb #145bd6e8
 def save_photo(
     img:Image.Image, # Its EXIF and colour profile are written too
     path:str|Path, # The suffix decides the format
@@ -246,6 +255,7 @@ def save_photo(
         raise ColorizeError(f'cannot write {path}: no image format is known by {path.suffix!r}')
     kwargs = {k:img.info[k] for k in ('exif', 'icc_profile', 'dpi') if img.info.get(k)}
     if fmt=='JPEG': img,kwargs = img.convert('RGB'),dict(kwargs, quality=95, subsampling=0)
+    if fmt=='WEBP': kwargs['quality'] = 95
     part = path.with_name(f'.{path.name}.part')
     try:
         img.save(part, fmt, **kwargs)
@@ -269,6 +279,19 @@ def paint(
         out.paste(rgb, (0, y0))
     keep = ('exif', 'dpi') if photo.to_srgb and not photo.from_srgb else ('exif', 'dpi', 'icc_profile')
     out.info.update({k:photo.img.info[k] for k in keep if k in photo.img.info})
+    return out
+
+# %% ../nbs/07_inference.ipynb #69154b52
+def side_by_side(
+    images:list, # Of the same shape: anything that `Photo` reads, or `Photo`s
+    longest:int=1200, # Longer sides are made this long
+    gap:int=8, # White between them, in pixels
+)->Image.Image: # RGB
+    "Pictures in a row, as sRGB, each as large as the first."
+    photos = [as_photo(o) for o in images]
+    w,h = (max(1, round(s*min(1, longest/max(photos[0].size)))) for s in photos[0].size)
+    out = Image.new('RGB', (len(photos)*(w + gap) - gap, h), 'white')
+    for i,o in enumerate(photos): out.paste(o.shrink((w, h)), (i*(w + gap), 0))
     return out
 
 # %% ../nbs/07_inference.ipynb #0bdf9787
@@ -354,7 +377,29 @@ def save_model(
     os.replace(part, file)
     return file
 
-# %% ../nbs/07_inference.ipynb #07717d9b
+# %% ../nbs/07_inference.ipynb #976dd17f
+def read_hashes(
+    file:Path, # As `sha256sum` writes it: a hash, two spaces (or a space and an asterisk) and a name in each line
+)->dict: # Name to hash
+    "The hashes in a file of the Unix tool sha256sum; none if it can't be read."
+    try: text = file.read_text(encoding='utf-8')
+    except (OSError, UnicodeDecodeError): return {}
+    return {name:sha for sha,name in re.findall(r'^([0-9a-f]{64}) [ *](.+?)\r?$', text, re.M)}
+
+# %% ../nbs/07_inference.ipynb #1e527e1e
+def shipped_weights(
+    folder:str|Path=None, # Holds default.safetensors and SHA256SUMS; None: weights/ of this package
+)->Path: # default.safetensors, its hash checked
+    "The weights that come with the package; a `ColorizeError` if there are none, or if they are not what was shipped."
+    folder = Path(str(folder or files('colorize_nb')/'weights'))
+    file,sums = folder/'default.safetensors',folder/'SHA256SUMS'
+    if not file.is_file(): raise ColorizeError('no weights come with this version: colorize-demo makes some in minutes, colorize-train DIR from your own photos')
+    if not (want := read_hashes(sums).get(file.name)): raise ColorizeError(f'cannot use {file}: {sums.name} beside it has no SHA-256 for it')
+    with open(file, 'rb') as f: have = hashlib.file_digest(f, 'sha256').hexdigest()
+    if have!=want: raise ColorizeError(f'cannot use {file}: damaged or replaced, its SHA-256 begins with {have[:8]}, not {want[:8]}; install the package again')
+    return file
+
+# %% ../nbs/07_inference.ipynb #cf29d1ad
 class Colorizer:
     "Colours photos with a generator."
     def __init__(self,
@@ -363,9 +408,9 @@ class Colorizer:
     ): self.model,self.size = model.eval(),size
 
     @classmethod
-    def from_pretrained(cls, path:str|Path)->'Colorizer':
-        "What `save` wrote to `path`, a .safetensors file or its folder; a `ColorizeError` says what is wrong with it."
-        info,tensors = read_weights(file := weights_file(path))
+    def from_pretrained(cls, path:str|Path=None)->'Colorizer':
+        "What `save` wrote to `path`, a .safetensors file or its folder; without it the weights in the package. A `ColorizeError` says what is wrong."
+        info,tensors = read_weights(file := shipped_weights() if path is None else weights_file(path))
         return cls(build_model(info, tensors, file), info['size'])
 
     @classmethod
@@ -385,13 +430,40 @@ class Colorizer:
         return self.model(L.to(device)).float()
 
     @torch.inference_mode()
+    def chroma(self, photo:Photo, saturation:float=1.)->ChromaUpsampler:
+        "The model's chroma for a photo."
+        L = rgb_to_net(to_tensor(photo.shrink(working_size(photo.size, self.size))))[0]
+        ab = self.ab(L)
+        return ChromaUpsampler(L.to(ab.device), saturation*ab, photo.size)
+
+    @torch.inference_mode()
     def __call__(self,
-        image:str|Path|Image.Image|np.ndarray, # A photo of any kind and size; of a coloured one only L is looked at
+        image:str|Path|Image.Image|np.ndarray|Photo, # A photo of any kind and size; of a coloured one only L is looked at
         saturation:float=1., # Strength of the colours: 0 is grey, 1 as the model says
         lenient:bool=False, # Take what there is of a truncated file
     )->Image.Image: # RGB of the same size, upright; RGBA if the photo has transparency
         "Colour a photo: its lightness stays, its colours are the model's."
-        photo = Photo(image, lenient)
-        L = rgb_to_net(to_tensor(photo.shrink(working_size(photo.size, self.size))))[0]
-        ab = self.ab(L)
-        return paint(photo, ChromaUpsampler(L.to(ab.device), saturation*ab, photo.size))
+        photo = as_photo(image, lenient)
+        return paint(photo, self.chroma(photo, saturation))
+
+    @property
+    def has_noise(self)->bool:
+        "Does the model have dropout, which is what `samples` draws from?"
+        return any(isinstance(m, nn.Dropout) and m.p>0 for m in self.model.modules())
+
+    @torch.inference_mode()
+    def samples(self,
+        image:str|Path|Image.Image|np.ndarray|Photo, # As when calling a Colorizer
+        n:int=3, # How many
+        seed:int=42, # Of the noise; the k-th sample does not depend on `n`
+        saturation:float=1., # As when calling a Colorizer
+        lenient:bool=False, # Likewise
+    ): # Yields n images
+        "Several colourings of a photo, each with its own dropout, the paper's z; a `ColorizeError` if the model has none."
+        if not self.has_noise: raise ColorizeError('this model has no noise (dropout): it gives one colouring of a photo, not several')
+        photo = as_photo(image, lenient)
+        for i in range(n):
+            with noise(self.model), torch.random.fork_rng():
+                torch.manual_seed(seed + i)
+                chroma = self.chroma(photo, saturation)
+            yield paint(photo, chroma)

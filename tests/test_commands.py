@@ -7,6 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import colorize_nb
+from colorize_nb.generator import UNet
+from colorize_nb.inference import Colorizer
+
 LIMIT = 600
 TRAIN = '--size', 32, '--bs', 4, '--nf', 4, '--ema', 0.9, '--workers', 0
 
@@ -57,6 +61,11 @@ def trained(photos, tmp_path_factory):
     assert not res.rc, res.err
     res.folder = cwd/'out'
     return res
+
+@pytest.fixture(scope='module')
+def noiseless(tmp_path_factory):
+    "Weights of a network without dropout"
+    return Colorizer(UNet(nf=2, depth=2, dropout=0.), size=32).save(tmp_path_factory.mktemp('noiseless'))
 
 def test_train_says_what_it_uses(trained):
     assert '9 photos train, 1 validate; left out: 1 grey and 1 unreadable' in trained.out
@@ -136,6 +145,61 @@ def test_colorize_goes_on_past_a_bad_file(trained, tmp_path):
     err = lines(res.err)
     assert len(err) == 3 and 'text.jpg' in err[0] and 'missing.jpg' in err[1] and '2 of 3 photos failed: text.jpg, missing.jpg' in err[2]
 
+def test_colorize_searches_folders_and_patterns(trained, tmp_path):
+    for o in ('in/a.jpg', 'in/deep/a.jpg', 'in/deep/er/b.png', 'x1.png', 'x2.png'):
+        (tmp_path/o).parent.mkdir(exist_ok=True, parents=True)
+        photo(tmp_path/o)
+    (tmp_path/'in'/'notes.txt').write_text('not a photo')
+    args = 'colorize', 'in', 'x?.png', '--recursive', '--out', 'in/new', '--weights', trained.folder
+    res = command(*args, cwd=tmp_path)
+    assert not res.rc and not res.err, res.err
+    done = [f'in/new/{o}' for o in ('a_colour.jpg', 'deep/a_colour.jpg', 'deep/er/b_colour.png', 'x1_colour.png', 'x2_colour.png')]
+    assert res.out.split() == done
+    (tmp_path/done[1]).unlink()
+    kept = (tmp_path/done[0]).stat().st_mtime_ns
+    res = command(*args, '--resume', cwd=tmp_path)
+    assert not res.rc and res.out.split() == [done[1]] and lines(res.err) == ['colorize: 4 of 5 photos were done already']
+    assert (tmp_path/done[0]).stat().st_mtime_ns == kept
+
+def test_resume_knows_its_own_results(trained, tmp_path):
+    photo(tmp_path/'x.png')
+    for said in (['x_colour.png'], []):
+        res = command('colorize', *sorted(o.name for o in tmp_path.iterdir()), '--resume', '--weights', trained.folder, cwd=tmp_path)
+        assert not res.rc and res.out.split() == said
+    assert {o.name for o in tmp_path.iterdir()} == {'x.png', 'x_colour.png'}
+
+def test_samples_and_comparison(trained, tmp_path):
+    photo(tmp_path/'x.png')
+    def pixels(name): return np.asarray(Image.open(tmp_path/name)).astype(int)
+    args = 'colorize', 'x.png', '--weights', trained.folder, '--saturation', 5, '--samples'
+    res = command(*args, 2, '--compare', '--seed', 7, '--out', 'two', cwd=tmp_path)
+    assert not res.rc, res.err
+    assert res.out.split() == ['two/x_colour_s1.png', 'two/x_colour_s2.png', 'two/x_colour_compare.png']
+    assert np.abs(pixels('two/x_colour_s1.png') - pixels('two/x_colour_s2.png')).max() > 2
+    both = pixels('two/x_colour_compare.png')
+    assert both.shape == (40, 3*48 + 2*8, 3)
+    for i, o in enumerate(('x.png', 'two/x_colour_s1.png', 'two/x_colour_s2.png')): assert (both[:, 56*i:56*i+48] == pixels(o)).all()
+    assert not command(*args, 1, '--seed', 7, '--out', 'one', cwd=tmp_path).rc
+    assert (tmp_path/'one'/'x_colour_s1.png').read_bytes() == (tmp_path/'two'/'x_colour_s1.png').read_bytes()
+
+def test_saturation_size_and_lenient(trained, tmp_path):
+    whole = photo(tmp_path/'whole.jpg', (400, 300)).read_bytes()
+    (tmp_path/'half.jpg').write_bytes(whole[:len(whole)//2])
+    args = 'colorize', 'whole.jpg', 'half.jpg', '--weights', trained.folder, '--out'
+    res = command(*args, 'new', cwd=tmp_path)
+    assert res.rc == 1 and res.out.split() == ['new/whole_colour.jpg'] and 'half.jpg: ' in lines(res.err)[0] and 'truncated' in lines(res.err)[0]
+    res = command(*args, 'grey', '--lenient', '--saturation', 0, '--size', 64, cwd=tmp_path)
+    assert not res.rc and res.out.split() == ['grey/whole_colour.jpg', 'grey/half_colour.jpg']
+    assert np.ptp(np.asarray(Image.open(tmp_path/'grey'/'whole_colour.jpg')).astype(int), axis=-1).max() <= 3
+    assert not command(*args, 'other', '--lenient', '--size', 64, cwd=tmp_path).rc
+    assert (tmp_path/'other'/'whole_colour.jpg').read_bytes() != (tmp_path/'new'/'whole_colour.jpg').read_bytes()
+
+def test_without_weights_the_packages_own(tmp_path):
+    photo(tmp_path/'x.png')
+    res = command('colorize', 'x.png', cwd=tmp_path)
+    if (Path(colorize_nb.__file__).parent/'weights'/'default.safetensors').exists(): assert not res.rc and (tmp_path/'x_colour.png').exists()
+    else: assert res.rc == 1 and len(lines(res.err)) == 1 and 'colorize-demo' in res.err and 'colorize-train' in res.err
+
 @pytest.mark.parametrize('line, says', [
     ('colorize missing.jpg --weights {weights}', 'missing.jpg: no such file'),
     ('colorize text.jpg --weights {weights}', 'text.jpg: not an image file'),
@@ -144,7 +208,10 @@ def test_colorize_goes_on_past_a_bad_file(trained, tmp_path):
     ('colorize photo.png --weights text.jpg', 'text.jpg: not a safetensors file'),
     ('colorize photo.png --weights missing.safetensors', 'missing.safetensors: no such file'),
     ('colorize photo.png --weights {weights} --out text.jpg', 'text.jpg: File exists'),
-    ('colorize photo.png', 'colorize-demo'),
+    ('colorize *.webp --weights {weights}', 'no photos match *.webp'),
+    ('colorize photo.png --weights {weights} --saturation -1', '--saturation must be at least 0, not -1.0'),
+    ('colorize photo.png --weights {weights} --size 8', '--size must be at least 16, not 8'),
+    ('colorize photo.png --weights {noiseless} --samples 2', '--samples needs a network with noise'),
     ('colorize-train missing', 'no such folder: missing'),
     ('colorize-train empty', 'no photos in empty'),
     ('colorize-train words', 'no photos in words'),
@@ -156,11 +223,11 @@ def test_colorize_goes_on_past_a_bad_file(trained, tmp_path):
     ('colorize-demo --epochs 0', '--epochs must be at least 1'),
     ('colorize-demo --out text.jpg', 'text.jpg'),
 ])
-def test_bad_input_is_one_line(line, says, trained, photos, tmp_path):
+def test_bad_input_is_one_line(line, says, trained, noiseless, photos, tmp_path):
     for o in ('empty', 'words', 'unreadable'): (tmp_path/o).mkdir()
     for o in ('text.jpg', 'words/text.txt', 'unreadable/text.jpg'): (tmp_path/o).write_text('not a photo')
     photo(tmp_path/'photo.png')
-    name, *args = line.format(weights=trained.folder, photos=photos).split()
+    name, *args = line.format(weights=trained.folder, noiseless=noiseless, photos=photos).split()
     res = command(name, *args, cwd=tmp_path)
     err = lines(res.err)
     assert res.rc == 1 and len(err) == 1, res.err

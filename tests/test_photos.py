@@ -1,0 +1,192 @@
+"Photos of every kind, each from a file to a file: its lightness stays, and what else it said about itself"
+import io, zlib
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageCms
+from torch import nn
+
+from colorize_nb.color import rgb_to_lab
+from colorize_nb.generator import UNet
+from colorize_nb.inference import Colorizer, ColorizeError, Photo, save_photo, to_tensor
+
+class Vivid(nn.Module):
+    "A small random network, its colours so strong that many pixels leave sRGB"
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.net = UNet(nf=4, depth=4)
+
+    def forward(self, L):
+        ab = self.net(L)
+        return 0.6*ab/ab.abs().mean()
+
+pytestmark = pytest.mark.filterwarnings('error::UserWarning')  # what PIL warns of would be a second line under a command's one
+
+@pytest.fixture(scope='module')
+def colorizer(): return Colorizer(Vivid(), size=64)
+
+def scene(w=150, h=100, seed=0):
+    "A colourful picture (H,W,3) with smooth areas, edges, texture, black and white"
+    rng = np.random.default_rng(seed)
+    px = np.asarray(Image.fromarray(rng.integers(0, 256, (4, 5, 3), dtype=np.uint8)).resize((w, h), Image.Resampling.BICUBIC)).astype(int)
+    px[h//3:h//2, w//4:w//2] = 255
+    px[h//2:2*h//3, w//3:2*w//3] = 0
+    px[:, -w//5:] += rng.integers(-25, 26, px[:, -w//5:].shape)
+    return px.clip(0, 255).astype(np.uint8)
+
+def lightness(img):
+    "L* of an image as a screen shows it"
+    return rgb_to_lab(to_tensor(Photo(img).rgb(0, img.height)))[0, 0]
+
+def check(colorizer, file, like=None, to='.png', lenient=False):
+    "Colour a file into another, see that L* of each pixel is that of the file (or of `like`), and return what was written"
+    out = Image.open(save_photo(colorizer(file, lenient=lenient), file.with_name(f'{file.stem}_out{to}')))
+    like = Image.open(file) if like is None else like
+    assert out.size == like.size
+    off = (lightness(out) - lightness(like)).abs().flatten()
+    assert (off > 1).float().mean() <= 0.001, f'L* off by more than 1 on {(off > 1).float().mean():.2%} of the pixels, at most {off.max():.1f}'
+    return out
+
+def chroma(img):
+    "Mean spread of the channels"
+    return np.ptp(np.asarray(img.convert('RGB')).astype(int), axis=-1).mean()
+
+RGB = Image.fromarray(scene())
+GREY = RGB.convert('L')
+RADIAL = Image.radial_gradient('L').resize(RGB.size)
+
+@pytest.mark.parametrize('img', [RGB, GREY], ids=['colour', 'grey'])
+@pytest.mark.parametrize('name, kwargs', [
+    ('x.jpg', dict(quality=95)), ('x.jpg', dict(quality=90, progressive=True)), ('x.png', {}), ('x.png', dict(interlace=1)),
+    ('x.tif', {}), ('x.tif', dict(compression='tiff_lzw')), ('x.tif', dict(compression='jpeg')),
+    ('x.webp', dict(quality=90)), ('x.webp', dict(lossless=True)), ('x.bmp', {}), ('x.gif', {})])
+def test_formats(img, name, kwargs, colorizer, tmp_path):
+    img.save(tmp_path/name, **kwargs)
+    out = check(colorizer, tmp_path/name)
+    assert out.mode == 'RGB' and chroma(out) > 20
+
+@pytest.mark.parametrize('suffix', ['.jpg', '.png', '.tif', '.webp'])
+def test_results_can_be_of_each_format(suffix, colorizer, tmp_path):
+    RGB.save(tmp_path/'x.png')
+    if suffix in ('.png', '.tif'): assert chroma(check(colorizer, tmp_path/'x.png', to=suffix)) > 20
+    else:  # these change a picture on their own, WebP more the stronger the colours are
+        out = Image.open(save_photo(colorizer(tmp_path/'x.png', saturation=0.3), tmp_path/f'out{suffix}'))
+        assert (lightness(out) - lightness(RGB)).abs().mean() < 1.5 and chroma(out) > 10
+
+@pytest.mark.parametrize('name, img', {
+    'palette.png': RGB.quantize(200), 'palette.tif': RGB.quantize(200), 'two-levels.png': GREY.convert('1'), 'two-levels.tif': GREY.convert('1'),
+    'inks.jpg': RGB.convert('CMYK'), 'inks.tif': RGB.convert('CMYK'), 'lab.tif': RGB.convert('LAB'), 'video.jpg': RGB.convert('YCbCr')}.items())
+def test_modes(name, img, colorizer, tmp_path):
+    img.save(tmp_path/name)
+    out = check(colorizer, tmp_path/name)
+    assert out.mode == 'RGB' and (chroma(out) > 20 or img.mode == '1')
+
+@pytest.mark.parametrize('suffix', ['.png', '.tif'])
+def test_sixteen_bits(suffix, colorizer, tmp_path):
+    deep = np.asarray(GREY).astype(np.uint16)*257 + np.random.default_rng(0).integers(-100, 100, GREY.size[::-1])
+    Image.fromarray(deep.clip(0, 65535).astype(np.uint16)).save(tmp_path/f'x{suffix}')
+    assert Image.open(tmp_path/f'x{suffix}').mode.startswith('I')
+    assert chroma(check(colorizer, tmp_path/f'x{suffix}', like=GREY)) > 20
+
+def test_sixteen_bit_colour(colorizer, tmp_path):
+    px = np.asarray(RGB).astype('>u2')*257
+    def chunk(kind, data): return len(data).to_bytes(4, 'big') + kind + data + zlib.crc32(kind + data).to_bytes(4, 'big')
+    head = RGB.width.to_bytes(4, 'big') + RGB.height.to_bytes(4, 'big') + bytes([16, 2, 0, 0, 0])
+    rows = b''.join(b'\0' + row.tobytes() for row in px)
+    (tmp_path/'x.png').write_bytes(b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', head) + chunk(b'IDAT', zlib.compress(rows)) + chunk(b'IEND', b''))
+    check(colorizer, tmp_path/'x.png', like=RGB)
+
+@pytest.mark.parametrize('mode', ['RGBA', 'LA'])
+@pytest.mark.parametrize('suffix', ['.png', '.tif', '.webp'])
+def test_alpha_is_kept(mode, suffix, colorizer, tmp_path):
+    img = (RGB if mode == 'RGBA' else GREY).copy()
+    img.putalpha(RADIAL)
+    img.save(tmp_path/f'x{suffix}', **(dict(lossless=True, exact=True) if suffix == '.webp' else {}))
+    out = check(colorizer, tmp_path/f'x{suffix}', to='.png')
+    assert out.mode == 'RGBA' and (np.asarray(out.getchannel('A')) == np.asarray(RADIAL)).all()
+
+def test_transparent_palette(colorizer, tmp_path):
+    img = RGB.quantize(16)
+    img.save(tmp_path/'x.png', transparency=3)
+    out = check(colorizer, tmp_path/'x.png')
+    assert ((np.asarray(out.getchannel('A')) == 0) == (np.asarray(img) == 3)).all()
+
+@pytest.mark.parametrize('orientation', range(1, 9))
+def test_orientation_is_applied_and_exif_kept(orientation, colorizer, tmp_path):
+    turns = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}  # to upright: members of Image.Transpose
+    exif = Image.Exif()
+    exif[0x0112], exif[0x013b] = orientation, 'A. Photographer'
+    exif.get_ifd(0x8769)[0x9003] = '1921:05:01 12:00:00'
+    GREY.save(tmp_path/'x.png', exif=exif)
+    upright = GREY.transpose(turns[orientation]) if orientation > 1 else GREY
+    for suffix in ('.jpg', '.png', '.tif', '.webp'):
+        out = Image.open(save_photo(colorizer(tmp_path/'x.png'), tmp_path/f'out{suffix}'))
+        assert out.getexif().get(0x0112, 1) == 1 and out.getexif()[0x013b] == 'A. Photographer'
+        assert out.getexif().get_ifd(0x8769)[0x9003] == '1921:05:01 12:00:00'
+    check(colorizer, tmp_path/'x.png', like=upright)
+
+def profile(space): return ImageCms.ImageCmsProfile(ImageCms.createProfile(space)).tobytes()
+
+def swapped_profile():
+    "sRGB with its red and blue exchanged"
+    icc = bytearray(profile('sRGB'))
+    r, b = icc.index(b'rXYZ'), icc.index(b'bXYZ')
+    icc[r:r+4], icc[b:b+4] = b'bXYZ', b'rXYZ'
+    return bytes(icc)
+
+def test_colour_profile_is_used_and_kept(colorizer, tmp_path):
+    icc = swapped_profile()
+    Image.fromarray(np.ascontiguousarray(scene()[..., ::-1])).save(tmp_path/'x.png', icc_profile=icc)
+    out = check(colorizer, tmp_path/'x.png', like=RGB)  # on a screen the file looks like RGB
+    assert out.info['icc_profile'] == icc
+    for suffix in ('.jpg', '.tif', '.webp'):
+        assert Image.open(save_photo(colorizer(tmp_path/'x.png'), tmp_path/f'out{suffix}')).info['icc_profile'] == icc
+
+def test_srgb_and_broken_profiles(colorizer, tmp_path):
+    for icc in (profile('sRGB'), b'no profile at all', profile('LAB')):
+        RGB.save(tmp_path/'x.png', icc_profile=icc)
+        check(colorizer, tmp_path/'x.png', like=RGB)
+
+@pytest.mark.parametrize('name, kwargs', [('x.jpg', {}), ('x.jpg', dict(progressive=True)), ('x.png', {}), ('x.tif', dict(compression='tiff_lzw')), ('x.webp', {})])
+def test_truncated(name, kwargs, colorizer, tmp_path):
+    big = Image.fromarray(scene(600, 400))
+    buf = io.BytesIO()
+    big.save(buf, Image.registered_extensions()[f'.{name[2:]}'], **kwargs)
+    (tmp_path/name).write_bytes(buf.getvalue()[:-len(buf.getvalue())//3])
+    with pytest.raises(ColorizeError) as e: colorizer(tmp_path/name)
+    assert name in str(e.value) and '\n' not in str(e.value)
+    try: out = colorizer(tmp_path/name, lenient=True)
+    except ColorizeError as e: assert name in ('x.webp', 'x.tif') and '\n' not in str(e)  # what these decoders can't give they can't
+    else:
+        assert out.size == big.size
+        assert (lightness(out)[:100] - lightness(big)[:100]).abs().mean() < 8
+
+def test_not_a_photo(colorizer, tmp_path):
+    for name, data in {'empty.jpg': b'', 'text.png': b'hello', 'head.jpg': b'\xff\xd8\xff\xe0', 'head.png': b'\x89PNG\r\n\x1a\n', 'head.tif': b'II*\0\x08\0\0\0', 'head.webp': b'RIFF\x08\0\0\0WEBPVP8 '}.items():
+        (tmp_path/name).write_bytes(data)
+        for lenient in (False, True):
+            with pytest.raises(ColorizeError, match=name): colorizer(tmp_path/name, lenient=lenient)
+
+@pytest.mark.parametrize('size', [(1, 1), (2, 1), (1, 5000), (5000, 1), (3, 700), (63, 65)])
+@pytest.mark.parametrize('suffix', ['.png', '.jpg'])
+def test_shapes(size, suffix, colorizer, tmp_path):
+    Image.fromarray(scene(150, 100)).resize(size).save(tmp_path/f'x{suffix}')
+    check(colorizer, tmp_path/f'x{suffix}')
+
+def large(size, colorizer, tmp_path):
+    "Colour a grey photo of this size; a band of rows at the top, in the middle and at the bottom is looked at"
+    w, h = size
+    Image.fromarray(scene()).convert('L').resize(size).save(tmp_path/'x.jpg', quality=90)
+    out = colorizer(tmp_path/'x.jpg')
+    photo, back = Photo(tmp_path/'x.jpg'), Photo(out)
+    assert out.size == size
+    for y in (0, h//2, h - 64):
+        want, got = (rgb_to_lab(to_tensor(o.rgb(y, y + 64)))[0] for o in (photo, back))
+        assert ((want[0] - got[0]).abs() > 1).float().mean() <= 0.001 and got[1:].abs().mean() > 3
+
+def test_24_megapixels(colorizer, tmp_path): large((6000, 4000), colorizer, tmp_path)
+
+@pytest.mark.slow
+def test_108_megapixels(colorizer, tmp_path): large((12000, 9000), colorizer, tmp_path)
