@@ -9,6 +9,12 @@ __all__ = ['SCORES', 'COLUMNS', 'read_square', 'ColorPhotos', 'efficientnet', 'e
            'score_batch', 'summarize', 'evaluate_files', 'table', 'contact_sheet', 'spread', 'write_results',
            'with_lpips', 'main']
 
+# %% ../nbs/16_evaluation.ipynb #ab56105f
+import warnings
+
+# %% ../nbs/16_evaluation.ipynb #517e78d0
+warnings.filterwarnings('ignore', '.torch.jit.script. is deprecated', FutureWarning)
+
 # %% ../nbs/16_evaluation.ipynb #9e8d542f
 import json, sys
 from functools import lru_cache

@@ -1,0 +1,71 @@
+"colorize-eval as a user types it"
+import json, os, shutil, subprocess, sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+def evaluate(*args, cwd, **env):
+    "The command in a process of its own"
+    exe = shutil.which('colorize-eval', path=str(Path(sys.executable).parent))
+    assert exe, f"colorize-eval is not beside {sys.executable}: pip install -e '.[dev]'"
+    return subprocess.run([exe, *map(str, args)], cwd=cwd, env={**os.environ, 'OMP_NUM_THREADS': '1', **env}, text=True, encoding='utf-8',
+                          errors='replace', stdin=subprocess.DEVNULL, capture_output=True, timeout=600)
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    "Weights, and photos in a folder and one below it: four in colour, one grey"
+    from colorize_nb.generator import UNet
+    from colorize_nb.inference import Colorizer
+    cwd = tmp_path_factory.mktemp('evaluate')
+    (cwd/'photos'/'more').mkdir(parents=True)
+    for i, o in enumerate(('a.jpg', 'b.png', 'more/c.jpg', 'more/d.webp')):
+        px = np.random.default_rng(i).integers(0, 255, (3, 3, 3), dtype=np.uint8)
+        Image.fromarray(px).resize((80 + 10*i, 70), Image.Resampling.BICUBIC).save(cwd/'photos'/o)
+    Image.new('RGB', (80, 70), 'gray').save(cwd/'photos'/'grey.png')
+    Colorizer(UNet(nf=4, depth=5), 64).save(cwd/'model.safetensors')
+    return cwd
+
+def test_table_json_and_sheet(folder):
+    res = evaluate('photos', '--weights', 'model.safetensors', '--size', 64, '--out', 'new/out', '--saturation', 1, 2, cwd=folder)
+    assert not res.returncode, res.stderr
+    assert not res.stderr.strip()
+    lines = res.stdout.splitlines()
+    assert lines[0] == '4 photos at 64 px; left out: 1 of little colour, 0 unreadable'
+    assert lines[1].split() == ['PSNR', 'SSIM', 'colour', 'share', 'delta', 'Fréchet']
+    assert [o[:14].strip() for o in lines[2:6]] == ['grey', 'model', 'model x2', 'truth']
+    assert lines[6:] == ['new/out/evaluation.json', 'new/out/contact_sheet.png']
+    rows = json.loads((folder/'new/out/evaluation.json').read_text())['rows']
+    assert rows['truth']['psnr'] == 100 and rows['truth']['share'] == 1 and rows['grey']['share'] < .02
+    assert min(Image.open(folder/'new/out/contact_sheet.png').size) > 100
+
+def test_prints_only_without_out(folder):
+    before = {*folder.rglob('*')}
+    res = evaluate('photos', '--weights', 'model.safetensors', '--size', 64, '--limit', 2, cwd=folder)
+    assert not res.returncode, res.stderr
+    assert len(res.stdout.splitlines()) == 5 and {*folder.rglob('*')} == before
+
+def test_goes_on_past_a_bad_file(folder, tmp_path):
+    shutil.copytree(folder/'photos', tmp_path/'photos')
+    (tmp_path/'photos'/'text.jpg').write_text('not a photo')
+    res = evaluate('photos', '--weights', folder/'model.safetensors', '--size', 64, cwd=tmp_path)
+    assert res.returncode == 1 and '4 photos at 64 px; left out: 1 of little colour, 1 unreadable' in res.stdout
+    assert len(res.stderr.splitlines()) == 1 and 'photos/text.jpg' in res.stderr
+
+@pytest.mark.parametrize('line, says', [
+    ('nowhere --weights model.safetensors', 'no such folder: nowhere'),
+    ('photos', 'which --weights?'),
+    ('photos --weights photos/a.jpg', 'not a safetensors file'),
+    ('photos --weights model.safetensors --size 8', '--size must be at least 64, not 8'),
+    ('photos --weights model.safetensors --limit 0', '--limit must be at least 1, not 0'),
+    ('photos --weights model.safetensors --saturation 1 -1', '--saturation must be at least 0, not -1'),
+    ('new --weights model.safetensors', 'no such folder: new'),
+    ('photos --weights model.safetensors --out model.safetensors', 'model.safetensors'),
+])
+def test_errors_are_one_line(line, says, folder, tmp_path):
+    shutil.copytree(folder/'photos', tmp_path/'photos')
+    shutil.copy(folder/'model.safetensors', tmp_path)
+    res = evaluate(*line.split(), cwd=tmp_path)
+    assert res.returncode == 1 and says in res.stderr, res.stderr
+    assert len(res.stderr.splitlines()) == 1 and res.stderr.startswith('colorize-eval: ')
