@@ -8,9 +8,9 @@ Docs: https://colorize-nb.github.io/colorize_nb/inference.html.md"""
 __all__ = ['ARCHS', 'to_tensor', 'to_image', 'working_size', 'box_mean', 'chroma_slope', 'resize_matrix', 'ChromaUpsampler',
            'lab_to_gamut', 'ColorizeError', 'reading', 'array_to_image', 'open_photo', 'icc_transforms', 'bands',
            'Photo', 'as_photo', 'save_photo', 'paint', 'side_by_side', 'find_arch', 'weights_file', 'read_weights',
-           'misfit', 'build_model', 'save_model', 'read_hashes', 'shipped_weights', 'Colorizer']
+           'misfit', 'NoDraws', 'build_model', 'save_model', 'read_hashes', 'shipped_weights', 'Colorizer']
 
-# %% ../nbs/07_inference.ipynb #f3f1c2c1
+# %% ../nbs/07_inference.ipynb #512bf97c
 import copy, hashlib, json, os, re, struct, warnings, zlib
 from contextlib import contextmanager
 from functools import lru_cache
@@ -26,6 +26,7 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from .color import lab_to_rgb, net_to_lab, net_to_rgb, rgb_to_net
 from .generator import noise
@@ -343,7 +344,16 @@ def misfit(
     if other: why.append(f'{len(other)} of another shape, such as {other[0]}: {shape(have[other[0]])}, not {shape(want[other[0]])}')
     return '; '.join(why)
 
-# %% ../nbs/07_inference.ipynb #3ee82606
+# %% ../nbs/07_inference.ipynb #8d980588
+class NoDraws(TorchFunctionMode):
+    "Within this context weights are left as they are where a network would draw them at random."
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        "Every call of PyTorch comes by here"
+        kwargs = kwargs or {}
+        if getattr(func, '__name__', '') in ('normal_', 'uniform_', 'kaiming_uniform_', 'kaiming_normal_'): return args[0] if args else kwargs['tensor']
+        return func(*args, **kwargs)
+
+# %% ../nbs/07_inference.ipynb #6d2389f8
 def build_model(
     info:dict, # Header: arch, config
     tensors:dict, # Name to tensor
@@ -352,7 +362,7 @@ def build_model(
     "The network that a header describes, with a file's tensors in it."
     if info['arch'] not in ARCHS: raise ColorizeError(f"cannot use {file}: unknown architecture {info['arch']!r}")
     try:
-        with torch.device('meta'): model = find_arch(info['arch'])(**info['config'])
+        with torch.device('meta'), NoDraws(): model = find_arch(info['arch'])(**info['config'])
     except (TypeError, ValueError, RuntimeError) as e:
         raise ColorizeError(f"cannot use {file}: {info['arch']} can't be built from its header ({e})") from e
     if why := misfit(model.state_dict(), tensors): raise ColorizeError(f"cannot use {file}: its tensors don't fit a {info['arch']}: {why}")
