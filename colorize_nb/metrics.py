@@ -81,7 +81,7 @@ def lpips(
     p,t = _rgb(pred, targ)
     with torch.no_grad(): return lpips_net(net).to(p.device)(p.clamp(0, 1), t.clamp(0, 1), normalize=True).flatten(1).mean(1)
 
-# %% ../nbs/05_metrics.ipynb #2888bdc7
+# %% ../nbs/05_metrics.ipynb #eb97c145
 def frechet_distance(
     pred:Tensor, # features of one set of pictures, (N,D)
     targ:Tensor, # features of the other, (M,D)
@@ -91,8 +91,8 @@ def frechet_distance(
         raise ValueError(f'expected features (N,D) and (M,D) of two pictures at least, not {tuple(pred.shape)} and {tuple(targ.shape)}')
     given = nn.Identity()
     given.num_features = pred.shape[1]
-    fid = FrechetInceptionDistance(given).to(pred.device)
-    for x,real in ((pred,False), (targ,True)): fid.update(x.double(), real=real)
+    fid = FrechetInceptionDistance(given)
+    for x,real in ((pred,False), (targ,True)): fid.update(x.cpu().double(), real=real)
     return max(fid.compute().item(), 0.)
 
 # %% ../nbs/05_metrics.ipynb #a435a5b2
