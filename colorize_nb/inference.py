@@ -10,7 +10,7 @@ __all__ = ['ARCHS', 'to_tensor', 'to_image', 'working_size', 'box_mean', 'chroma
            'Photo', 'as_photo', 'save_photo', 'paint', 'side_by_side', 'find_arch', 'weights_file', 'read_weights',
            'misfit', 'NoDraws', 'build_model', 'save_model', 'read_hashes', 'shipped_weights', 'Colorizer']
 
-# %% ../nbs/07_inference.ipynb #512bf97c
+# %% ../nbs/07_inference.ipynb #868370e9
 import copy, hashlib, json, os, re, struct, warnings, zlib
 from contextlib import contextmanager
 from functools import lru_cache
@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from fastcore.basics import patch
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -409,7 +410,7 @@ def shipped_weights(
     if have!=want: raise ColorizeError(f'cannot use {file}: damaged or replaced, its SHA-256 begins with {have[:8]}, not {want[:8]}; install the package again')
     return file
 
-# %% ../nbs/07_inference.ipynb #cf29d1ad
+# %% ../nbs/07_inference.ipynb #dba54551
 class Colorizer:
     "Colours photos with a generator."
     def __init__(self,
@@ -456,24 +457,26 @@ class Colorizer:
         photo = as_photo(image, lenient)
         return paint(photo, self.chroma(photo, saturation))
 
-    @property
-    def has_noise(self)->bool:
-        "Does the model have dropout, which is what `samples` draws from?"
-        return any(isinstance(m, nn.Dropout) and m.p>0 for m in self.model.modules())
+# %% ../nbs/07_inference.ipynb #234c2ed2
+@patch(as_prop=True)
+def has_noise(self:Colorizer)->bool:
+    "Does the model have dropout, which is what `samples` draws from?"
+    return any(isinstance(m, nn.Dropout) and m.p>0 for m in self.model.modules())
 
-    @torch.inference_mode()
-    def samples(self,
-        image:str|Path|Image.Image|np.ndarray|Photo, # As when calling a Colorizer
-        n:int=3, # How many
-        seed:int=42, # Of the noise; the k-th sample does not depend on `n`
-        saturation:float=1., # As when calling a Colorizer
-        lenient:bool=False, # Likewise
-    ): # Yields n images
-        "Several colourings of a photo, each with its own dropout, the paper's z; a `ColorizeError` if the model has none."
-        if not self.has_noise: raise ColorizeError('this model has no noise (dropout): it gives one colouring of a photo, not several')
-        photo = as_photo(image, lenient)
-        for i in range(n):
-            with noise(self.model), torch.random.fork_rng():
-                torch.manual_seed(seed + i)
-                chroma = self.chroma(photo, saturation)
-            yield paint(photo, chroma)
+@patch
+@torch.inference_mode()
+def samples(self:Colorizer,
+    image:str|Path|Image.Image|np.ndarray|Photo, # As when calling a Colorizer
+    n:int=3, # How many
+    seed:int=42, # Of the noise; the k-th sample does not depend on `n`
+    saturation:float=1., # As when calling a Colorizer
+    lenient:bool=False, # Likewise
+): # Yields n images
+    "Several colourings of a photo, each with its own dropout, the paper's z; a `ColorizeError` if the model has none."
+    if not self.has_noise: raise ColorizeError('this model has no noise (dropout): it gives one colouring of a photo, not several')
+    photo = as_photo(image, lenient)
+    for i in range(n):
+        with noise(self.model), torch.random.fork_rng():
+            torch.manual_seed(seed + i)
+            chroma = self.chroma(photo, saturation)
+        yield paint(photo, chroma)
