@@ -7,7 +7,8 @@ Docs: https://colorize-nb.github.io/colorize_nb/cli.html.md"""
 # %% auto #0
 __all__ = ['KEEP', 'GANS', 'one_line', 'command', 'without_results', 'photos_in', 'result_names', 'Progress', 'color_files',
            'colorings', 'colorize', 'noting_signals', 'stop_when_noted', 'ignore_sigint', 'check_options',
-           'count_photos', 'seed_all', 'save_figure', 'results_sheet', 'train', 'demo_photos', 'demo_learner', 'demo']
+           'count_photos', 'seed_all', 'save_figure', 'results_sheet', 'write_training', 'train_pix2pix',
+           'train_recipe', 'train', 'demo_photos', 'demo_sheet', 'demo_colors', 'demo_learner', 'demo_training', 'demo']
 
 # %% ../nbs/09_cli.ipynb #f0a0e8d0
 import functools, glob, re, signal, sys, threading, time, warnings
@@ -299,7 +300,7 @@ def results_sheet(
     axs = show_triplets(*[net_to_rgb(L, o).cpu() for o in cols.values()], titles=list(cols), n_pairs=2, size=1.3)
     return save_figure(axs.flat[0], file)
 
-# %% ../nbs/09_cli.ipynb #e51d6d9d
+# %% ../nbs/09_cli.ipynb #5d396a6f
 def _plotting():
     "A command draws into files: no window, whatever the terminal could show."
     import matplotlib
@@ -311,10 +312,61 @@ def _stopped(name, note):
     print(f'{name}: stopped early, in {note.where or "the last epoch"}; what was learnt is kept', file=sys.stderr)
     return 128 + note.signum
 
+# %% ../nbs/09_cli.ipynb #7ad762de
+def write_training(
+    learn, # A `ColorLearner` that has been trained
+    title:str, # What the sheet calls it
+    out:Path, # A folder
+)->list: # The files
+    "Write model.safetensors, and pictures of what it does and how it learnt."
+    from colorize_nb.inference import Colorizer
+    colorizer = Colorizer.from_learner(learn)
+    return [colorizer.save(out), results_sheet(learn.dls, {title: colorizer}, out/'results.png'), save_figure(learn.plot_losses()[0], out/'losses.png')]
+
+def train_pix2pix(
+    sources:list, # Folders of photos
+    out:Path, # A folder for what is written
+    note, # From `noting_signals`
+    epochs:int, # As for `colorize-train`
+    size:int, # As for `colorize-train`
+    bs:int, # As for `colorize-train`
+    gan:str, # As for `colorize-train`
+    seed:int, # As for `colorize-train`
+    workers:int|None, # As for `colorize-train`
+    **kwargs # Of `pix2pix_learner`
+)->list: # The files
+    "Train as `colorize-train` says, and write what came of it."
+    from fastai.callback.progress import CSVLogger
+    from colorize_nb.data import colorization_dls, find_photos
+    from colorize_nb.training import Preview, pix2pix_learner
+    source = sources[0] if len(sources) == 1 else [f for o in sources for f in find_photos(o)]
+    dls = colorization_dls(source, size, bs, seed=seed, num_workers=workers, wif=ignore_sigint)
+    print(count_photos(dls), flush=True)
+    seed_all(dls, seed)
+    out.mkdir(parents=True, exist_ok=True)
+    cbs = [CSVLogger('log.csv'), Preview(max(1, epochs*len(dls.train)//8), file=out/'preview.png'), stop_when_noted(note)]
+    learn = pix2pix_learner(dls, gan=None if gan == 'none' else gan, cbs=cbs, path=out, **kwargs)
+    learn.fit_pix2pix(epochs)
+    return write_training(learn, 'L1 only' if gan == 'none' else 'pix2pix', out) + [o for o in (out/'preview.png', out/'log.csv') if o.exists()]
+
+# %% ../nbs/09_cli.ipynb #f8184d68
+def train_recipe(
+    name:str, # Of the recipe
+    sources:list, # Folders of photos
+    out:Path, # A folder for what is written
+    note, # From `noting_signals`
+    **kwargs # Of `colorize_nb.recipe.follow`
+)->list: # The files
+    "Follow a recipe, or go on with it, and say if there is more to do."
+    from importlib import import_module
+    done = import_module('colorize_nb.recipe').follow(name, sources, out, stop=lambda: bool(note.signum), wif=ignore_sigint, **kwargs)
+    if not done: print('The recipe is not done yet: the same command goes on with it')
+    return [o for o in (out/'model.safetensors', out/'log.jsonl') if o.exists()]
+
 @call_parse
 @command('colorize-train')
 def train(
-    source:str, # Folder of photos, searched recursively (or the address of an archive of them)
+    source:Annotated[str, {'nargs':'+'}], # Folders of photos, searched recursively (or the address of an archive of them)
     out:str='trained', # Folder for what is written
     epochs:int=15, # How often each photo is seen
     size:int=128, # Side of the squares that the networks see, pixels
@@ -327,43 +379,61 @@ def train(
     precision:str='auto', # fp32, bf16, fp16, or auto: the fastest that the device has
     seed:int=42, # Of everything random
     workers:int=None, # Processes that read photos; default: one per core, at most 16
+    recipe:str=None, # Not pix2pix but a recipe, default or small: of the other options only --out, --precision, --seed, --workers and the next two count
+    minutes:float=None, # With --recipe: stop after so many; the same command goes on from there
+    skip:Annotated[str, {'nargs':'+'}]=(), # With --recipe: names of folders in SOURCE that are left out
 )->int: # Exit code: 0, or 128 + the signal that stopped it
     "Train pix2pix to colour, on photos of your own. Ctrl-C ends it early and keeps what was learnt."
-    out = Path(out)
-    check_options(out, gan, epochs=(epochs, 1), size=(size, 32), bs=(bs, 1), nf=(nf, 1))
+    sources,out = ([source] if isinstance(source, (str, Path)) else list(source)),Path(out)
+    check_options(None if recipe else out, gan, epochs=(epochs, 1), size=(size, 32), bs=(bs, 1), nf=(nf, 1), minutes=(minutes or 0, 0))
     _plotting()
-    from fastai.callback.progress import CSVLogger
-    from colorize_nb.data import colorization_dls
-    from colorize_nb.inference import Colorizer
-    from colorize_nb.training import Preview, pix2pix_learner
-    dls = colorization_dls(source, size, bs, seed=seed, num_workers=workers, wif=ignore_sigint)
-    print(count_photos(dls), flush=True)
-    seed_all(dls, seed)
-    out.mkdir(parents=True, exist_ok=True)
     with noting_signals() as note:
-        cbs = [CSVLogger('log.csv'), Preview(max(1, epochs*len(dls.train)//8), file=out/'preview.png'), stop_when_noted(note)]
-        learn = pix2pix_learner(dls, nf=nf, gan=None if gan == 'none' else gan, l1_weight=l1, lr=lr, ema=ema or None, precision=precision, cbs=cbs, path=out)
-        learn.fit_pix2pix(epochs)
-        colorizer = Colorizer.from_learner(learn)
-        colorizer.save(out)
-        results_sheet(dls, {'L1 only' if gan == 'none' else 'pix2pix': colorizer}, out/'results.png')
-        save_figure(learn.plot_losses()[0], out/'losses.png')
-    for o in ('model.safetensors', 'results.png', 'preview.png', 'losses.png', 'log.csv'):
-        if (out/o).exists(): print(out/o)
+        if recipe: files = train_recipe(recipe, sources, out, note, skip=skip, minutes=minutes, precision=precision, seed=seed, num_workers=workers)
+        else: files = train_pix2pix(sources, out, note, epochs, size, bs, gan, seed, workers, nf=nf, l1_weight=l1, lr=lr, ema=ema or None, precision=precision)
+    for o in files: print(o)
     print(f'Now: colorize PHOTO --weights {out}')
     return _stopped('colorize-train', note)
 
-# %% ../nbs/09_cli.ipynb #b3fd306b
+# %% ../nbs/09_cli.ipynb #2dac034c
 def demo_photos(
     folder:Path, # Where to put them
 )->list: # Files
-    "Two photos to colour: `camera`, grey and never seen, and `rocket`, in colour, of which the training saw four tiles in five."
+    "Eight photographs: seven in colour, and `camera`, which is grey."
     from skimage import data, io
+    from sklearn.datasets import load_sample_image
+    arrays = dict(camera=data.camera(), astronaut=data.astronaut(), chelsea=data.chelsea(), coffee=data.coffee(), rocket=data.rocket(),
+                  motorcycle=data.stereo_motorcycle()[0], china=load_sample_image('china.jpg'), flower=load_sample_image('flower.jpg'))
     folder.mkdir(parents=True, exist_ok=True)
-    files = [folder/f'{o}.png' for o in ('camera', 'rocket')]
-    for f in files: io.imsave(f, getattr(data, f.stem)(), check_contrast=False)
+    files = [folder/f'{o}.png' for o in arrays]
+    for f in files: io.imsave(f, arrays[f.stem], check_contrast=False)
     return files
 
+def demo_sheet(
+    photos:list, # Files
+    results:list, # Their coloured versions, files
+    file:Path, # A picture file
+    size:int=224, # Of each square, pixels
+)->Path: # The file
+    "Middle squares: grey, coloured, and as the file is, two photos in a row."
+    from PIL import Image, ImageOps
+    from colorize_nb.inference import save_photo
+    sheet = Image.new('RGB', (6*(size + 4), -(-len(photos)//2)*(size + 4)), 'white')
+    for i,(photo,result) in enumerate(zip(photos, results)):
+        before = Image.open(photo).convert('RGB')
+        for j,o in enumerate((before.convert('L'), Image.open(result), before)):
+            sheet.paste(ImageOps.fit(o, (size, size)), ((3*(i % 2) + j)*(size + 4), i//2*(size + 4)))
+    return save_photo(sheet, file)
+
+def demo_colors(
+    out:Path, # A folder for what is written
+)->list: # The sheet
+    "Colour the eight photographs with the package's weights."
+    from colorize_nb.inference import Colorizer
+    colorizer,photos = Colorizer.from_pretrained(),demo_photos(out/'photos')
+    results = color_files(lambda f: [colorizer(f)], photos, [out]*len(photos), name='colorize-demo')
+    return [demo_sheet(photos, [o for o, in results], out/'colours.jpg')]
+
+# %% ../nbs/09_cli.ipynb #5715e41b
 def demo_learner(
     dls, # From `colorization_dls`
     G, # The generator
@@ -375,18 +445,13 @@ def demo_learner(
     from colorize_nb.training import pix2pix_learner
     return pix2pix_learner(dls, G, PatchGAN(nf=32), gan=gan, l1_weight=40., lr=1e-3, ema=0.98, precision='auto', **kwargs)
 
-# %% ../nbs/09_cli.ipynb #c88c75de
-@call_parse
-@command('colorize-demo')
-def demo(
-    out:str='colorize_demo', # Folder for what is written
-    epochs:int=32, # Of each of the two trainings
-    seed:int=42, # Of everything random
-)->int: # Exit code: 0, or 128 + the signal that stopped it
-    "Train a small pix2pix on a few photos that come along, first without and then with the adversary, and show what it learnt."
-    out,start = Path(out),time.monotonic()
-    check_options(epochs=(epochs, 1))
-    _plotting()
+def demo_training(
+    out:Path, # A folder for what is written
+    note, # From `noting_signals`
+    epochs:int, # Of each of the two trainings
+    seed:int, # Of everything random
+)->list: # The files, the weights last
+    "Train a small pix2pix on sample tiles, first without and then with the adversary."
     from fastai.callback.progress import CSVLogger
     from colorize_nb.data import colorization_dls, sample_tiles
     from colorize_nb.generator import UNet
@@ -394,19 +459,32 @@ def demo(
     dls = colorization_dls(sample_tiles(out/'tiles', 144), size=96, bs=8, min_scale=0.6, repeats=4, num_workers=0)
     print(f'Tiles of seven photos: {count_photos(dls)}', flush=True)
     colorizers,files = {},[]
-    with noting_signals() as note:
-        for title,name,gan in (('L1 only', 'l1', None), ('pix2pix', 'pix2pix', 'vanilla')):
-            if note.signum: break
-            print(f'{title}:', flush=True)
-            seed_all(dls, seed)
-            learn = demo_learner(dls, UNet(nf=32, depth=6, norm='batch'), gan, cbs=[CSVLogger(f'{name}.csv'), stop_when_noted(note)], path=out)
-            learn.fit_pix2pix(epochs)
-            colorizer = colorizers[title] = Colorizer.from_learner(learn)
-            colorizer.size = 3*dls.size  # whole photos are about three tiles high, and things should be as large as in training
-            weights = colorizer.save(out/f'{name}.safetensors')
-            files += [weights, out/f'{name}.csv']
-        files += [results_sheet(dls, colorizers, out/'results.png'), save_figure(learn.plot_losses()[0], out/'losses.png')]
-    for o in files[::-1]: print(o)
-    color_files(lambda f: [colorizer(f)], demo_photos(out/'photos'), [out/'photos']*2, name='colorize-demo')
-    print(f'{(time.monotonic() - start)/60:.1f} minutes. Now: colorize PHOTO --weights {weights}')
+    for title,name,gan in (('L1 only', 'l1', None), ('pix2pix', 'pix2pix', 'vanilla')):
+        if note.signum: break
+        print(f'{title}:', flush=True)
+        seed_all(dls, seed)
+        learn = demo_learner(dls, UNet(nf=32, depth=6, norm='batch'), gan, cbs=[CSVLogger(f'{name}.csv'), stop_when_noted(note)], path=out)
+        learn.fit_pix2pix(epochs)
+        colorizer = colorizers[title] = Colorizer.from_learner(learn)
+        colorizer.size = 3*dls.size  # whole photos are about three tiles high, and things should be as large as in training
+        files += [out/f'{name}.csv', colorizer.save(out/f'{name}.safetensors')]
+    return [results_sheet(dls, colorizers, out/'results.png'), save_figure(learn.plot_losses()[0], out/'losses.png'), *files]
+
+# %% ../nbs/09_cli.ipynb #8ff97d0b
+@call_parse
+@command('colorize-demo')
+def demo(
+    out:str='colorize_demo', # Folder for what is written
+    train:bool=False, # Train a small pix2pix instead, in a few minutes
+    epochs:int=32, # With --train, of each of its two trainings
+    seed:int=42, # With --train, of everything random
+)->int: # Exit code: 0, or 128 + the signal that stopped it
+    "Colour eight photos that come along with the weights that come with this package; with --train, train a small pix2pix on tiles of them."
+    out,start = Path(out),time.monotonic()
+    check_options(epochs=(epochs, 1))
+    if train: _plotting()
+    with noting_signals() as note: files = demo_training(out, note, epochs, seed) if train else demo_colors(out)
+    for o in files: print(o)
+    now = f'colorize PHOTO --weights {files[-1]}' if train else 'colorize PHOTO. To see a training: colorize-demo --train, a few minutes'
+    print(f'{time.monotonic() - start:.0f} seconds. Now: {now}')
     return _stopped('colorize-demo', note)

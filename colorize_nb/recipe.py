@@ -6,11 +6,11 @@ Docs: https://colorize-nb.github.io/colorize_nb/recipe.html.md"""
 
 # %% auto #0
 __all__ = ['RECIPES', 'SmoothL1', 'PerceptualLoss', 'Perceptual', 'Stage', 'stage_lr', 'Leg', 'recipe_photos', 'recipe_dls',
-           'stage_learner', 'run_stage', 'train_recipe']
+           'stage_learner', 'run_stage', 'train_recipe', 'follow']
 
-# %% ../nbs/15_recipe.ipynb #b74d00a0
+# %% ../nbs/15_recipe.ipynb #7c01bc83
 import json, time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -82,7 +82,7 @@ class Perceptual(Callback):
         self.learn.loss_grad = self.loss_grad + self.weight*value
         self.values.append(value.detach())
 
-# %% ../nbs/15_recipe.ipynb #ae2e9ffe
+# %% ../nbs/15_recipe.ipynb #1ad6efae
 @dataclass(frozen=True)
 class Stage:
     "A part of a recipe: what stays the same for some thousand pictures"
@@ -101,11 +101,11 @@ RECIPES = dict(
     default=(Stage('l1', 400_000, 64, 1e-3),
              Stage('perceptual', 300_000, 64, 1e-3, perceptual=0.1, dropout=0.1, fall=0.3),
              Stage('adversarial', 300_000, 96, 3e-4, bs=16, perceptual=0.1, gan=0.01, dropout=0.1, fall=0.5)),
-    small=(Stage('l1', 1000, 64, 1e-3, bs=16, ema=0.9), Stage('adversarial', 500, 64, 3e-4, bs=16, perceptual=0.1, gan=0.01, dropout=0.1, ema=0.9, fall=0.5)))
+    small=(Stage('l1', 320, 64, 1e-3, bs=16, ema=0.9), Stage('adversarial', 160, 64, 3e-4, bs=16, perceptual=0.1, gan=0.01, dropout=0.1, ema=0.9, fall=0.5)))
 
-# %% ../nbs/15_recipe.ipynb #acaa9a48
+# %% ../nbs/15_recipe.ipynb #01af0a2e
 def stage_lr(
-    stage:Stage,
+    stage:Stage, # says the rate and how it falls
     seen:int, # pictures of the stage that training has seen
     warm:int=500, # steps until the full rate
 )->float:
@@ -113,19 +113,21 @@ def stage_lr(
     rise, left = min(1, (seen/stage.bs + 1)/warm), 1 - seen/stage.pictures
     return stage.lr*rise*(min(1, .05 + .95*left/stage.fall) if stage.fall else 1)
 
-# %% ../nbs/15_recipe.ipynb #367cfe7a
+# %% ../nbs/15_recipe.ipynb #d3027886
 class Leg(StatefulCallback):
     "Sets the rate, counts, saves every few minutes, and ends training when the stage is done, the time is up or a signal came"
     order, run_valid = EMA.order + 1, False
     def __init__(self,
-        stage:Stage,
+        stage:Stage, # the current one
         until:float=math.inf, # `time.monotonic()` at which to end
         stop=lambda: False, # called after each batch: end here?
         every:float=300., # seconds between checkpoints
     ): self.stage, self.until, self.stop, self.every, self.seen, self.minutes = stage, until, stop, every, 0, 0.
 
-    def state_dict(self): return dict(seen=self.seen, minutes=self.minutes)
-    def load_state_dict(self, state): self.seen, self.minutes = state['seen'], state['minutes']
+    def state_dict(self): return dict(stage=asdict(self.stage), seen=self.seen, minutes=self.minutes)
+    def load_state_dict(self, state):
+        if state['stage'] != asdict(self.stage): raise ValueError(f'{self.path} holds a checkpoint of another recipe: choose another folder')
+        self.seen, self.minutes = state['seen'], state['minutes']
 
     def before_fit(self): self.clock = self.saved = time.monotonic()
     def before_batch(self):
@@ -151,7 +153,7 @@ def save(self:Leg):
     self.minutes, self.clock, self.saved = self.minutes + (now - self.clock)/60, now, now
     self.learn.save(self.stage.name)
 
-# %% ../nbs/15_recipe.ipynb #1f5762d2
+# %% ../nbs/15_recipe.ipynb #65846f29
 def recipe_photos(
     sources:list, # folders of photos
     skip:tuple=(), # names of folders in them that are left out
@@ -167,20 +169,20 @@ def recipe_photos(
 def recipe_dls(
     train:list, # photos
     held:list, # photos
-    stage:Stage,
-    workers:int=None, # processes that read photos
+    stage:Stage, # says their size and number
+    **kwargs # of fastai's `DataBlock.dataloaders`: `num_workers`, `wif`
 )->DataLoaders:
     "Batches for a stage"
     n = len(train)
     block = DataBlock(PhotoBlock(stage.size, 0.6), splitter=lambda _: (L(range(n)), L(range(n, n + len(held)))))
-    dls = block.dataloaders(L(train) + L(held), bs=stage.bs, num_workers=workers)
+    dls = block.dataloaders(L(train) + L(held), bs=stage.bs, **kwargs)
     dls.size = stage.size
     return dls
 
-# %% ../nbs/15_recipe.ipynb #2bb3024f
+# %% ../nbs/15_recipe.ipynb #30f5266f
 def stage_learner(
     dls, # from `recipe_dls`
-    stage:Stage,
+    stage:Stage, # says the losses and their weights
     before:dict=None, # the generator's weights after the stage before; None: ImageNet's in its encoder, noise elsewhere
     precision:str='auto', # see `pix2pix_learner`
     **kwargs # of `pix2pix_learner`
@@ -196,7 +198,7 @@ def stage_learner(
     if stage.perceptual: learn.add_cb(Perceptual(stage.perceptual))
     return learn
 
-# %% ../nbs/15_recipe.ipynb #c0456ab0
+# %% ../nbs/15_recipe.ipynb #998d6526
 def run_stage(
     learn, # from `stage_learner`, with a `Leg`
     seed:int=42, # of the photos' order
@@ -218,15 +220,31 @@ def train_recipe(
     minutes:float=None, # length of this leg; None: until the recipe is done
     stop=lambda: False, # called after each batch: end here?
     seed:int=42, # of everything random
-    workers:int=None, # processes that read photos
-    **kwargs # of `pix2pix_learner`
+    precision:str='auto', # see `pix2pix_learner`
+    **kwargs # of fastai's `DataBlock.dataloaders`: `num_workers`, `wif`
 )->bool: # is the recipe done?
     "Train, or train on from the checkpoints in `out`; what the last stage has learnt is written as model.safetensors, in half precision"
     until, weights = math.inf if minutes is None else time.monotonic() + 60*minutes, None
     for i,stage in enumerate(stages):
         set_seed(seed + i)
-        learn = stage_learner(recipe_dls(train, held, stage, workers), stage, weights, path=out, cbs=Leg(stage, until, stop), **kwargs)
+        learn = stage_learner(recipe_dls(train, held, stage, **kwargs), stage, weights, precision, path=out, cbs=Leg(stage, until, stop))
         weights = run_stage(learn, seed)
         if learn.leg.seen < stage.pictures: break
     Colorizer(learn.ema.model.half(), 192).save(out)
     return learn.leg.seen >= stage.pictures
+
+# %% ../nbs/15_recipe.ipynb #310e7248
+def follow(
+    recipe:str, # a key of `RECIPES`
+    sources:list, # folders of photos
+    out:Path, # folder for everything that is written; what is there already is continued
+    skip:tuple=(), # names of folders in them that are left out
+    **kwargs # of `train_recipe`
+)->bool: # is the recipe done?
+    "Follow a recipe by name. A `ValueError` if there is no such recipe, or if it has nothing to train on."
+    if recipe not in RECIPES: raise ValueError(f"there is no recipe {recipe!r}, only {', '.join(RECIPES)}")
+    train, held = recipe_photos(sources, skip)
+    if len(train) + len(held) < 20: raise ValueError(f'only {len(train) + len(held)} colour photos in {", ".join(map(str, sources))}: a recipe needs 20')
+    print(f'{len(train)} colour photos train, {len(held)} are held out', flush=True)
+    out.mkdir(parents=True, exist_ok=True)
+    return train_recipe(RECIPES[recipe], train, held, out, **kwargs)

@@ -1,5 +1,5 @@
 "The commands as a user types them, from a folder of the user's own"
-import os, shutil, signal, subprocess, sys, time
+import json, os, shutil, signal, subprocess, sys, time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -106,15 +106,40 @@ def test_interrupt_keeps_what_was_learnt(signum, gan, workers, photos, tmp_path)
     photo(tmp_path/'x.png')
     assert not command('colorize', 'x.png', '--weights', out, cwd=tmp_path).rc
 
-def test_demo(tmp_path):
-    res = command('colorize-demo', '--epochs', 1, cwd=tmp_path)
+def test_demo_colours_photos(tmp_path):
+    res = command('colorize-demo', cwd=tmp_path)
+    assert not res.rc and not res.err.strip(), res.err
+    out = tmp_path/'colorize_demo'
+    files = sorted(out.glob('*_colour.png'))
+    assert len(files) == 8 and Image.open(out/'colours.jpg').size[0] > 1000
+    for o in (*files, out/'colours.jpg'): assert str(o.relative_to(tmp_path)) in res.out
+    sky = np.asarray(Image.open(out/'camera_colour.png'))[:100, -150:].reshape(-1, 3).mean(0)
+    assert sky[2] > sky[0] + 5, f'the sky of `camera` is not blue: {sky}'
+
+def test_demo_trains(tmp_path):
+    res = command('colorize-demo', '--train', '--epochs', 1, cwd=tmp_path)
     assert not res.rc, res.err
     assert not res.err.strip()
-    out = tmp_path/'colorize_demo'
-    for o in ('results.png', 'losses.png', 'l1.safetensors', 'pix2pix.safetensors', 'photos/camera_colour.png'):
-        assert (out/o).exists() and str(Path('colorize_demo')/o) in res.out
-    im = np.asarray(Image.open(out/'photos'/'camera_colour.png')).astype(int)
-    assert im.shape == (512, 512, 3) and np.ptp(im, axis=-1).max() > 0
+    for o in ('results.png', 'losses.png', 'l1.safetensors', 'pix2pix.safetensors', 'pix2pix.csv'):
+        assert (tmp_path/'colorize_demo'/o).exists() and str(Path('colorize_demo')/o) in res.out
+    photo(tmp_path/'x.png')
+    assert not command('colorize', 'x.png', '--weights', 'colorize_demo/pix2pix.safetensors', cwd=tmp_path).rc
+
+def test_recipe_goes_on_where_it_was(tmp_path):
+    for i in range(21):
+        (tmp_path/'photos'/'no').mkdir(parents=True, exist_ok=True)
+        photo(tmp_path/'photos'/f'{i}.jpg', seed=i)
+    photo(tmp_path/'photos'/'no'/'x.jpg')
+    args = 'colorize-train', 'photos', '--recipe', 'small', '--skip', 'no', '--out', 'out', '--workers', 0
+    res = command(*args, '--minutes', 0, cwd=tmp_path)
+    assert not res.rc, res.err
+    assert '19 colour photos train, 2 are held out' in res.out and 'stage l1: 0 of 320 pictures' in res.out and 'not done yet' in res.out
+    res = command(*args, cwd=tmp_path)
+    assert not res.rc and 'stage l1: 16 of 320' in res.out and 'not done' not in res.out, res.err
+    assert {o.name for o in (tmp_path/'out'/'models').iterdir()} == {'l1.pth', 'adversarial.pth'}
+    assert {json.loads(o)['stage'] for o in lines((tmp_path/'out'/'log.jsonl').read_text())} == {'l1', 'adversarial'}
+    photo(tmp_path/'x.png')
+    assert not command('colorize', 'x.png', '--weights', 'out', '--samples', 2, cwd=tmp_path).rc
 
 def test_colorize_files_and_folders(trained, tmp_path):
     for o in ('a.jpg', 'b.png', 'in/c.gif', 'in/a.jpg'):
@@ -220,6 +245,9 @@ def test_without_weights_the_packages_own(tmp_path):
     ('colorize-train {photos} --epochs 0', '--epochs must be at least 1'),
     ('colorize-train {photos} --precision fp8', "'fp8'"),
     ('colorize-train {photos} --out text.jpg', 'text.jpg'),
+    ('colorize-train {photos} --recipe cake', "no recipe 'cake', only default, small"),
+    ('colorize-train {photos} --recipe small', 'only 10 colour photos'),
+    ('colorize-train {photos} --recipe small --minutes -1', '--minutes must be at least 0'),
     ('colorize-demo --epochs 0', '--epochs must be at least 1'),
     ('colorize-demo --out text.jpg', 'text.jpg'),
 ])
@@ -253,7 +281,7 @@ def test_help(name, tmp_path):
     assert not res.rc and '--out' in res.out and not res.err
 
 def test_interrupted_demo(tmp_path):
-    p = start('colorize-demo', '--epochs', 100000, cwd=tmp_path)
+    p = start('colorize-demo', '--train', '--epochs', 100000, cwd=tmp_path)
     out = tmp_path/'colorize_demo'
     try:
         wait_for(p, lambda: (out/'l1.csv').exists())
@@ -263,4 +291,3 @@ def test_interrupted_demo(tmp_path):
     assert res.rc == 128 + signal.SIGINT, res.err
     assert len(lines(res.err)) == 1 and 'stopped early, in epoch 1 of 100000' in res.err
     assert (out/'results.png').exists() and (out/'l1.safetensors').exists() and not (out/'pix2pix.safetensors').exists()
-    assert (out/'photos'/'camera_colour.png').exists()
