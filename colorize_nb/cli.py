@@ -183,7 +183,7 @@ def _find(paths, recursive, resume, out):
 def colorize(
     *photo:Annotated[str, {'nargs':'+', 'metavar':'PHOTO'}], # Photos, folders of photos, or patterns such as 'scans/*.jpg'
     out:str=None, # Folder for the results; default: beside each photo
-    weights:str=None, # What colorize-train or colorize-demo wrote, model.safetensors or its folder; default: those that come with the package
+    weights:str=None, # What colorize-train or colorize-demo wrote, model.safetensors or its folder, or user/name on the Hugging Face Hub; default: those that come with the package
     size:int=None, # Short side of what the network sees, pixels; default: what the weights were made for
     saturation:float=1., # Strength of the colours, 0 is grey
     samples:int=0, # So many colourings of each photo by the network's noise: x_colour_s1.jpg and so on

@@ -245,7 +245,21 @@ def test_help_and_colouring_import_little(trained, tmp_path, monkeypatch):
     assert not imported(res) & {'torch', 'fastai', 'timm', 'matplotlib', 'numpy', 'PIL'}
     photo(tmp_path/'x.png')
     res = command('colorize', 'x.png', '--weights', trained.folder, cwd=tmp_path)
-    assert not res.rc and 'torch' in imported(res) and not imported(res) & {'fastai', 'timm', 'matplotlib'}
+    assert not res.rc and 'torch' in imported(res) and not imported(res) & {'fastai', 'timm', 'matplotlib', 'huggingface_hub'}
+
+def test_weights_that_are_neither_here_nor_on_the_hub(tmp_path, monkeypatch):
+    photo(tmp_path/'x.png')
+    (tmp_path/'models').mkdir()
+    for env, says in ((dict(HF_HUB_OFFLINE='1'), 'offline'), (dict(HF_ENDPOINT='http://127.0.0.1:9', NO_PROXY='127.0.0.1'), 'refused')):
+        with monkeypatch.context() as m:
+            for k, v in dict(env, HF_HOME=str(tmp_path/'home')).items(): m.setenv(k, v)
+            res = command('colorize', 'x.png', '--weights', 'models/foo', cwd=tmp_path)
+        assert res.rc == 1 and len(lines(res.err)) == 1, res.err
+        assert res.err.startswith("colorize: cannot read models/foo: no such file or folder, and the Hugging Face Hub can't be reached (") and says in res.err
+    monkeypatch.setenv('PYTHONPROFILEIMPORTTIME', '1')
+    for name in ('./models/foo', 'models', 'models/foo.safetensors', 'foo'):
+        res = command('colorize', 'x.png', '--weights', name, cwd=tmp_path)
+        assert res.rc == 1 and 'no such file' in res.err and 'huggingface_hub' not in imported(res)
 
 @pytest.mark.parametrize('name', ['colorize', 'colorize-train', 'colorize-demo'])
 def test_help(name, tmp_path):
