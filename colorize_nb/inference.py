@@ -247,18 +247,18 @@ def as_photo(
     "A `Photo` of anything that is one; what has been read already is not read again."
     return image if isinstance(image, Photo) else Photo(image, lenient)
 
-# %% ../nbs/07_inference.ipynb #145bd6e8
+# %% ../nbs/07_inference.ipynb #fd3e8ea0
 def save_photo(
     img:Image.Image, # Its EXIF and colour profile are written too
     path:str|Path, # The suffix decides the format
 )->Path: # The same path
-    "Write a picture to a file, whole or not at all."
+    "Write a picture to a file, whole or not at all; JPEG at a quality, and WebP without loss, so that lightness stays in them too."
     path = Path(path)
     if not (fmt := Image.registered_extensions().get(path.suffix.lower())) or fmt not in Image.SAVE:
         raise ColorizeError(f'cannot write {path}: no image format is known by {path.suffix!r}')
     kwargs = {k:img.info[k] for k in ('exif', 'icc_profile', 'dpi') if img.info.get(k)}
-    if fmt=='JPEG': img,kwargs = img.convert('RGB'),dict(kwargs, quality=95, subsampling=0)
-    if fmt=='WEBP': kwargs['quality'] = 95
+    if fmt=='JPEG': img,kwargs = img.convert('RGB'),dict(kwargs, quality=99, subsampling=0)
+    if fmt=='WEBP': kwargs.update(lossless=True, exact=True, quality=20, method=2)
     part = path.with_name(f'.{path.name}.part')
     try:
         img.save(part, fmt, **kwargs)

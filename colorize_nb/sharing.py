@@ -57,7 +57,7 @@ def download_weights(
             except errors.LocalEntryNotFoundError: raise e from None
         return Path(api.hf_hub_download(**ask))
 
-# %% ../nbs/17_sharing.ipynb #67200af7
+# %% ../nbs/17_sharing.ipynb #2a01c25d
 def model_card(
     colorizer:Colorizer, # What is published
     repo:str, # `user/name`
@@ -85,8 +85,8 @@ colorize photo.jpg --weights {repo}
 ```
 
 ```python
-from colorize_nb.inference import Colorizer
-Colorizer.from_pretrained('{repo}')('photo.jpg').save('coloured.jpg')
+from colorize_nb.inference import Colorizer, save_photo
+save_photo(Colorizer.from_pretrained('{repo}')('photo.jpg'), 'coloured.jpg')
 ```
 
 The lightness of the photo stays as it is. The colours are a guess: a grey photo does not say what they were.
