@@ -15,6 +15,8 @@ lib = tomllib.loads(read('pyproject.toml'))['project']['name']
 
 def lines(key): return [o for o in cfg[key].splitlines() if o.strip()]
 
+extras = {o: lines(f'{o}_requirements') for o in ('pretrained', 'hub')}
+
 def version():
     "What __init__.py gives as `__version__`, without importing the package"
     return next(ast.literal_eval(o.value) for o in ast.parse(read(f'{lib}/__init__.py')).body
@@ -24,6 +26,6 @@ setup(
     version=version(), long_description=read('README.md'), long_description_content_type='text/markdown',
     author=cfg['author'], license_expression=cfg['license'], python_requires='>=' + cfg['min_python'],
     keywords=cfg['keywords'].split(), classifiers=lines('classifiers'),
-    install_requires=lines('requirements'), extras_require=dict(dev=lines('dev_requirements') + lines('pretrained_requirements'), pretrained=lines('pretrained_requirements')),
+    install_requires=lines('requirements'), extras_require=dict(extras, dev=sum(extras.values(), lines('dev_requirements'))),
     packages=find_namespace_packages(include=[lib, f'{lib}.*']), package_data={lib: ['weights/*']},
     entry_points=dict(console_scripts=lines('console_scripts'), nbdev=[f'{lib}={lib}._modidx:d']))

@@ -7,30 +7,21 @@ Docs: https://colorize-nb.github.io/colorize_nb/evaluation.html.md"""
 # %% auto #0
 __all__ = ['SCORES', 'COLUMNS', 'read_square', 'ColorPhotos', 'efficientnet', 'efficientnet_features', 'row_name', 'colorings',
            'score_batch', 'summarize', 'evaluate_files', 'table', 'contact_sheet', 'spread', 'write_results',
-           'with_lpips', 'main']
+           'with_lpips']
 
-# %% ../nbs/16_evaluation.ipynb #ab56105f
-import warnings
-
-# %% ../nbs/16_evaluation.ipynb #517e78d0
-warnings.filterwarnings('ignore', '.torch.jit.script. is deprecated', FutureWarning)
-
-# %% ../nbs/16_evaluation.ipynb #9e8d542f
-import json, sys
+# %% ../nbs/16_evaluation.ipynb #0d6f77c4
+import json
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
 
-import matplotlib
 import torch
-from fastcore.script import call_parse, is_cli
 from torch import Tensor
-from .cli import check_options, command, one_line, save_figure
+from .cli import one_line, save_figure
 from .color import rgb_to_net
-from .data import find_photos, show_triplets
-from .inference import ColorizeError, Colorizer, Photo, lab_to_gamut, open_photo, save_photo, to_image, to_tensor
+from .data import show_triplets
+from .inference import ColorizeError, Photo, lab_to_gamut, open_photo, to_tensor
 from .metrics import colorfulness, delta_colorfulness, frechet_distance, lpips, lpips_net, psnr, ssim
-from .pretrained import EfficientNetLite0, PretrainedUNet, load_imagenet
+from .pretrained import EfficientNetLite0, load_imagenet
 
 # %% ../nbs/16_evaluation.ipynb #bbf23bfe
 def read_square(
@@ -192,7 +183,7 @@ def write_results(
     sheet = contact_sheet(res['files'], colorizer, res['size'], saturation)
     return [out/'evaluation.json', save_figure(sheet.flat[0], out/'contact_sheet.png')]
 
-# %% ../nbs/16_evaluation.ipynb #3b07d011
+# %% ../nbs/16_evaluation.ipynb #9a93f79a
 def with_lpips(
     scores:dict, # as for `score_batch`
 )->dict: # and LPIPS
@@ -200,28 +191,3 @@ def with_lpips(
     try: lpips_net()
     except RuntimeError as e: raise ValueError(one_line(e)) from e
     return {**scores, 'lpips': lpips}
-
-@call_parse
-@command('colorize-eval')
-def main(
-    folder:str, # Colour photos, searched recursively
-    weights:str=None, # What colorize-train or colorize-demo wrote: model.safetensors or its folder
-    size:int=192, # Side of the squares that are compared, pixels
-    out:str=None, # Folder for evaluation.json and contact_sheet.png; default: only print the table
-    limit:int=None, # So many photos at most, evenly spread; default: all
-    saturation:Annotated[float, {'nargs':'+'}]=(1.,), # Strengths of the colours, a row for each; the first is shown on the sheet
-    perceptual:bool=False, # Also LPIPS, whose weights (230 MB) are fetched once
-)->int: # Exit code: 0, or 1 if a photo can't be read
-    "Score a colorizer on colour photos, and beside it grey and the truth: PSNR, SSIM, colourfulness, Fréchet distance (EfficientNet-Lite0)."
-    if weights is None: raise ValueError('which --weights? None come with this version: colorize-demo makes some in minutes, colorize-train DIR from your own photos')
-    check_options(size=(size, 64), limit=(1 if limit is None else limit, 1), saturation=(min(saturation), 0))
-    if is_cli(): matplotlib.use('agg')
-    files,colorizer = spread(find_photos(folder), limit),Colorizer.from_pretrained(weights)
-    scores = with_lpips(SCORES) if perceptual else SCORES
-    efficientnet()
-    res = evaluate_files(files, colorizer, size, saturation, scores=scores)
-    for o in res['unreadable'].values(): print(f'colorize-eval: {o}', file=sys.stderr)
-    print(table(res), flush=True)
-    if out:
-        for o in write_results(res, colorizer, Path(out), saturation[0]): print(o)
-    return int(bool(res['unreadable']))

@@ -266,19 +266,32 @@ def imported(p):
     "The modules that a process started with PYTHONPROFILEIMPORTTIME imported"
     return {o.split('|')[-1].strip().split('.')[0] for o in p.err.splitlines() if o.startswith('import time:')}
 
-def test_help_and_colouring_import_little(trained, tmp_path, monkeypatch):
+def test_colouring_imports_little(trained, tmp_path, monkeypatch):
     monkeypatch.setenv('PYTHONPROFILEIMPORTTIME', '1')
-    res = command('colorize', '--help', cwd=tmp_path)
-    assert not res.rc and '--weights' in res.out and 'fastcore' in imported(res)
-    assert not imported(res) & {'torch', 'fastai', 'timm', 'matplotlib', 'numpy', 'PIL'}
     photo(tmp_path/'x.png')
     res = command('colorize', 'x.png', '--weights', trained.folder, cwd=tmp_path)
-    assert not res.rc and 'torch' in imported(res) and not imported(res) & {'fastai', 'timm', 'matplotlib'}
+    assert not res.rc and 'torch' in imported(res) and not imported(res) & {'fastai', 'timm', 'matplotlib', 'huggingface_hub'}
 
-@pytest.mark.parametrize('name', ['colorize', 'colorize-train', 'colorize-demo'])
-def test_help(name, tmp_path):
+def test_weights_that_are_neither_here_nor_on_the_hub(tmp_path, monkeypatch):
+    photo(tmp_path/'x.png')
+    (tmp_path/'models').mkdir()
+    for env, says in ((dict(HF_HUB_OFFLINE='1'), 'offline'), (dict(HF_ENDPOINT='http://127.0.0.1:9', NO_PROXY='127.0.0.1'), 'refused')):
+        with monkeypatch.context() as m:
+            for k, v in dict(env, HF_HOME=str(tmp_path/'home')).items(): m.setenv(k, v)
+            res = command('colorize', 'x.png', '--weights', 'models/foo', cwd=tmp_path)
+        assert res.rc == 1 and len(lines(res.err)) == 1, res.err
+        assert res.err.startswith("colorize: cannot read models/foo: no such file or folder, and the Hugging Face Hub can't be reached (") and says in res.err
+    monkeypatch.setenv('PYTHONPROFILEIMPORTTIME', '1')
+    for name in ('./models/foo', 'models', 'models/foo.safetensors', 'foo'):
+        res = command('colorize', 'x.png', '--weights', name, cwd=tmp_path)
+        assert res.rc == 1 and 'no such file' in res.err and 'huggingface_hub' not in imported(res)
+
+@pytest.mark.parametrize('name', ['colorize', 'colorize-train', 'colorize-demo', 'colorize-eval'])
+def test_help_imports_little(name, tmp_path, monkeypatch):
+    monkeypatch.setenv('PYTHONPROFILEIMPORTTIME', '1')
     res = command(name, '--help', cwd=tmp_path)
-    assert not res.rc and '--out' in res.out and not res.err
+    assert not res.rc and '--out' in res.out and not [o for o in res.err.splitlines() if not o.startswith('import time:')]
+    assert 'fastcore' in imported(res) and not imported(res) & {'torch', 'fastai', 'timm', 'matplotlib', 'numpy', 'PIL', 'skimage', 'huggingface_hub'}
 
 def test_interrupted_demo(tmp_path):
     p = start('colorize-demo', '--train', '--epochs', 100000, cwd=tmp_path)

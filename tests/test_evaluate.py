@@ -46,6 +46,12 @@ def test_prints_only_without_out(folder):
     assert not res.returncode, res.stderr
     assert len(res.stdout.splitlines()) == 5 and {*folder.rglob('*')} == before
 
+def test_without_weights_the_packages_own(folder):
+    import colorize_nb
+    res = evaluate('photos', '--size', 64, '--limit', 2, cwd=folder)
+    if (Path(colorize_nb.__file__).parent/'weights'/'default.safetensors').exists(): assert not res.returncode and len(res.stdout.splitlines()) == 5, res.stderr
+    else: assert res.returncode == 1 and res.stderr.startswith('colorize-eval: no weights come with this version') and len(res.stderr.splitlines()) == 1
+
 def test_goes_on_past_a_bad_file(folder, tmp_path):
     shutil.copytree(folder/'photos', tmp_path/'photos')
     (tmp_path/'photos'/'text.jpg').write_text('not a photo')
@@ -55,7 +61,6 @@ def test_goes_on_past_a_bad_file(folder, tmp_path):
 
 @pytest.mark.parametrize('line, says', [
     ('nowhere --weights model.safetensors', 'no such folder: nowhere'),
-    ('photos', 'which --weights?'),
     ('photos --weights photos/a.jpg', 'not a safetensors file'),
     ('photos --weights model.safetensors --size 8', '--size must be at least 64, not 8'),
     ('photos --weights model.safetensors --limit 0', '--limit must be at least 1, not 0'),

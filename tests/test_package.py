@@ -9,8 +9,8 @@ from fastcore.docments import docments
 
 LIB = Path(__file__).parent.parent/'colorize_nb'
 MODULES = sorted(p.stem for p in LIB.glob('*.py') if not p.name.startswith('_'))
-LIGHT = 'color', 'generator', 'discriminator', 'losses', 'inference', 'cli'
-HEAVY = 'fastai', 'timm', 'matplotlib'
+LIGHT = 'color', 'generator', 'discriminator', 'losses', 'inference', 'cli', 'sharing'
+HEAVY = 'fastai', 'timm', 'matplotlib', 'huggingface_hub'
 
 def files(folder, pattern):
     "Name and text of each file in `folder` that matches `pattern`"
