@@ -6,8 +6,8 @@ Docs: https://colorize-nb.github.io/colorize_nb/fifteen_epochs.html.md"""
 
 # %% auto #0
 __all__ = ['Experiment', 'experiment_dls', 'experiment_learner', 'measure', 'Photos', 'rounded', 'save_strip', 'save_painted',
-           'History', 'thinned', 'save_belief', 'save_ranked', 'machine', 'stored', 'run', 'truth_file', 'result',
-           'greyed', 'show_strips', 'show_curves', 'score_table', 'experiment', 'main']
+           'greyed', 'show_strips', 'History', 'thinned', 'save_belief', 'save_ranked', 'machine', 'stored', 'run',
+           'truth_file', 'result', 'show_curves', 'score_table', 'experiment', 'main']
 
 # %% ../nbs/10_fifteen_epochs.ipynb #8ce0c27b
 import json, platform, time
@@ -157,7 +157,29 @@ def save_painted(
     "What a model makes of a batch"
     save_strip(lab_to_gamut(batch[0], model(batch[0]).float()), file)
 
-# %% ../nbs/10_fifteen_epochs.ipynb #d721be63
+# %% ../nbs/10_fifteen_epochs.ipynb #16f9c8a9
+def greyed(
+    file:Path, # a strip
+)->Image.Image:
+    "The lightness of a strip, which is what the networks were given"
+    L, ab = rgb_to_net(to_tensor(Image.open(file)))
+    return to_image(net_to_rgb(L, 0*ab))
+
+def show_strips(
+    strips:dict, # label -> a strip: its file, or a picture
+    width:float=8.5, # inches
+): # matplotlib axes, one per strip
+    "Strips under each other, their names on the left"
+    ims = [o if isinstance(o, Image.Image) else Image.open(o) for o in strips.values()]
+    _, axs = plt.subplots(len(ims), 1, figsize=(width, sum((width - 1.2)*o.height/o.width + .04 for o in ims)), squeeze=False,
+                          gridspec_kw=dict(height_ratios=[o.height/o.width for o in ims], left=1.2/width, right=1, top=1, bottom=0, hspace=.04))
+    for ax,im,label in zip(axs[:, 0], ims, strips):
+        ax.imshow(im, cmap='gray', vmin=0, vmax=255, aspect='auto')
+        ax.set_axis_off()
+        ax.text(-.01, .5, label, transform=ax.transAxes, ha='right', va='center')
+    return axs[:, 0]
+
+# %% ../nbs/10_fifteen_epochs.ipynb #00a7ccea
 class History(StatefulCallback):
     "Writes down each batch's losses and each epoch's figures, seeds every epoch anew and saves: a run that was cut off goes on as if it hadn't been"
     order, run_valid = EMA.order + 1, False
@@ -168,12 +190,12 @@ class History(StatefulCallback):
         every:float=120., # seconds between checkpoints, which are written at the end of an epoch
     ):
         self.e, self.photos, self.folder, self.every = e, photos, folder, every
-        self.curves, self.rows, self.minutes = dict(l1=[], gan=[], d_real=[], d_fake=[]), [], 0.
+        self.curves, self.rows, self.minutes, self.legs = dict(l1=[], gan=[], d_real=[], d_fake=[]), [], 0., 0
 
-    def state_dict(self): return dict(curves=self.curves, rows=self.rows, minutes=self.minutes)
-    def load_state_dict(self, state): self.curves, self.rows, self.minutes = (state[k] for k in ('curves', 'rows', 'minutes'))
+    def state_dict(self): return dict(curves=self.curves, rows=self.rows, minutes=self.minutes, legs=self.legs)
+    def load_state_dict(self, state): self.curves, self.rows, self.minutes, self.legs = (state[k] for k in ('curves', 'rows', 'minutes', 'legs'))
 
-    def before_fit(self): self.clock = self.saved = time.monotonic()
+    def before_fit(self): self.clock, self.saved, self.legs = time.monotonic(), time.monotonic(), self.legs + 1
     def before_epoch(self):
         set_seed(1000*self.e.seed + self.epoch)
         self.dls.train.rng.seed(1000*self.e.seed + self.epoch)
@@ -264,7 +286,7 @@ def stored(
     if differ: raise ValueError(f'{file} is of other settings: {", ".join(sorted(differ))}. Delete it to run again')
     return res
 
-# %% ../nbs/10_fifteen_epochs.ipynb #696208ff
+# %% ../nbs/10_fifteen_epochs.ipynb #26f97f2f
 def run(
     e:Experiment,
     source, # as for `colorization_dls`
@@ -308,32 +330,10 @@ def result(
     ranked = save_ranked(photos, learn.model.eval(), h.psnr, e.ranked, out) if e.ranked else []
     rows = dict(grey=summarize(photos.grey, photos.truth), model={k: h.rows[-1][k] for k in (*SCORES, 'share', 'frechet')},
                 truth=summarize(photos.truth, photos.truth))
-    return dict(settings=e.settings, machine=machine(learn.dls.device), torch=torch.__version__.split('+')[0], minutes=round(h.minutes, 1),
+    return dict(settings=e.settings, machine=machine(learn.dls.device), torch=torch.__version__.split('+')[0], minutes=round(h.minutes, 1), legs=h.legs,
                 batches=len(h.curves['l1']), parameters=sum(o.numel() for o in learn.model.parameters()), train=len(learn.dls.train_ds), valid=len(learn.dls.valid_ds),
                 left_out=dict(grey=len(learn.dls.grey), unreadable=len(learn.dls.unreadable)),
                 rows=rounded(rows), epochs=h.rows, curves=rounded({k: thinned(v) for k,v in h.curves.items() if v}), ranked=ranked)
-
-# %% ../nbs/10_fifteen_epochs.ipynb #16f9c8a9
-def greyed(
-    file:Path, # a strip
-)->Image.Image:
-    "The lightness of a strip, which is what the networks were given"
-    L, ab = rgb_to_net(to_tensor(Image.open(file)))
-    return to_image(net_to_rgb(L, 0*ab))
-
-def show_strips(
-    strips:dict, # label -> a strip: its file, or a picture
-    width:float=8.5, # inches
-): # matplotlib axes, one per strip
-    "Strips under each other, their names on the left"
-    ims = [o if isinstance(o, Image.Image) else Image.open(o) for o in strips.values()]
-    _, axs = plt.subplots(len(ims), 1, figsize=(width, sum((width - 1.2)*o.height/o.width + .04 for o in ims)), squeeze=False,
-                          gridspec_kw=dict(height_ratios=[o.height/o.width for o in ims], left=1.2/width, right=1, top=1, bottom=0, hspace=.04))
-    for ax,im,label in zip(axs[:, 0], ims, strips):
-        ax.imshow(im, cmap='gray', vmin=0, vmax=255, aspect='auto')
-        ax.set_axis_off()
-        ax.text(-.01, .5, label, transform=ax.transAxes, ha='right', va='center')
-    return axs[:, 0]
 
 # %% ../nbs/10_fifteen_epochs.ipynb #9f055263
 def show_curves(
@@ -350,13 +350,13 @@ def show_curves(
         if len(keys) > 1: ax.set_ylim(0, 1); ax.legend()
     return axs[0]
 
-# %% ../nbs/10_fifteen_epochs.ipynb #897012f1
+# %% ../nbs/10_fifteen_epochs.ipynb #6d2bffe0
 def score_table(
     results, # from `run`
 )->pd.DataFrame:
     "A row per name, its seeds beside each other; grey and truth as bounds"
     columns = dict(psnr=('PSNR', '.2f'), ssim=('SSIM', '.3f'), colorfulness=('colourfulness', '.1f'), share=('of the truth', '.0%'), frechet=('Fréchet', '.0f'))
-    groups = {}
+    results, groups = list(results), {}
     for r in results: groups.setdefault(r['settings']['name'], []).append(r)
     def line(rows): return {title: ' / '.join(format(o[k], f) for o in rows) for k,(title,f) in columns.items()}
     table = {'grey': line([results[0]['rows']['grey']])}
