@@ -9,6 +9,12 @@ __all__ = ['Experiment', 'experiment_dls', 'experiment_learner', 'measure', 'Pho
            'greyed', 'show_strips', 'History', 'thinned', 'save_belief', 'save_ranked', 'machine', 'stored', 'run',
            'truth_file', 'result', 'show_curves', 'score_table', 'experiment', 'main']
 
+# %% ../nbs/10_fifteen_epochs.ipynb #ab56105f
+import warnings
+
+# %% ../nbs/10_fifteen_epochs.ipynb #517e78d0
+warnings.filterwarnings('ignore', '.torch.jit.script. is deprecated', FutureWarning)
+
 # %% ../nbs/10_fifteen_epochs.ipynb #8ce0c27b
 import json, platform, time
 from dataclasses import asdict, dataclass, replace
