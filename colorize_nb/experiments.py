@@ -77,7 +77,7 @@ class Experiment:
 
 # %% ../nbs/10_fifteen_epochs.ipynb #2464a92b
 def experiment_dls(
-    e:Experiment,
+    e:Experiment, # the run's description
     source, # as for `colorization_dls`
     workers:int=0, # processes that read photos; another number draws other crops
 )->DataLoaders:
@@ -87,7 +87,7 @@ def experiment_dls(
 
 # %% ../nbs/10_fifteen_epochs.ipynb #425d13ca
 def experiment_learner(
-    e:Experiment,
+    e:Experiment, # the run's description
     dls, # from `experiment_dls`
     **kwargs # of `pix2pix_learner`
 )->ColorLearner:
@@ -190,8 +190,8 @@ class History(StatefulCallback):
     "Writes down each batch's losses and each epoch's figures, seeds every epoch anew and saves: a run that was cut off goes on as if it hadn't been"
     order, run_valid = EMA.order + 1, False
     def __init__(self,
-        e:Experiment,
-        photos:Photos,
+        e:Experiment, # the run's description
+        photos:Photos, # that validate
         folder:Path, # for its pictures
         every:float=120., # seconds between checkpoints, which are written at the end of an epoch
     ):
@@ -257,7 +257,7 @@ def save_belief(
     to_image(torch.cat(rows, -2).expand(3, -1, -1)[None]).convert('L').save(file)
 
 def save_ranked(
-    photos:Photos,
+    photos:Photos, # that validate
     model, # L -> ab
     psnr:Tensor, # of every validation photo
     n:int, # so many of each kind
@@ -281,7 +281,7 @@ def machine(
     return f'{platform.machine()} {device.type}, {torch.get_num_threads()} thread(s)'
 
 def stored(
-    e:Experiment,
+    e:Experiment, # the run's description
     folder:Path, # of a chapter's runs
 )->dict: # what `run` wrote; None if there is nothing yet
     "The result of an experiment that was run before. Raises `ValueError` if one of the same name had other settings"
@@ -294,7 +294,7 @@ def stored(
 
 # %% ../nbs/10_fifteen_epochs.ipynb #26f97f2f
 def run(
-    e:Experiment,
+    e:Experiment, # the run's description
     source, # as for `colorization_dls`
     folder:Path, # its results go to a folder in this one
     workers:int=0, # processes that read photos
@@ -318,16 +318,16 @@ def run(
     return res
 
 def truth_file(
-    e:Experiment,
+    e:Experiment, # the run's description
     folder:Path, # of a chapter's runs
 )->Path:
     "Where the eight photos in true colour are: once for all runs of the same photos and size"
     return Path(folder)/f'truth_{e.photos or "all"}_{e.size}.jpg'
 
 def result(
-    e:Experiment,
+    e:Experiment, # the run's description
     learn, # trained, with a `History`
-    photos:Photos,
+    photos:Photos, # that validate
     out:Path, # folder of the run
 )->dict:
     "Everything that is kept, but for the pictures"
