@@ -1,4 +1,4 @@
-"""How the colorizer that comes with the package was trained: three stages, a million pictures, one command
+"""How the colorizer that comes with the package was trained: four stages, a million pictures, one command
 
 Docs: https://colorize-nb.github.io/colorize_nb/recipe.html.md"""
 
