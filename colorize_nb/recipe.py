@@ -1,4 +1,4 @@
-"""How the colorizer that comes with the package was trained: four stages, a million pictures, one command
+"""How the colorizer that comes with the package is trained: four stages, one command, and where the run stands
 
 Docs: https://colorize-nb.github.io/colorize_nb/recipe.html.md"""
 
