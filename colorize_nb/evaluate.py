@@ -15,11 +15,12 @@ from functools import lru_cache
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from .cli import one_line, save_figure
 from .color import rgb_to_net
 from .data import show_triplets
-from .inference import ColorizeError, Photo, lab_to_gamut, open_photo, to_tensor
+from .inference import ChromaUpsampler, ColorizeError, Photo, lab_to_gamut, open_photo, to_tensor, working_size
 from .metrics import colorfulness, delta_colorfulness, frechet_distance, lpips, lpips_net, psnr, ssim
 from .pretrained import EfficientNetLite0, load_imagenet
 
@@ -89,8 +90,9 @@ def colorings(
     saturations=(1.,), # strengths of the colours
 )->dict: # name -> RGB in [0,1], (B,3,H,W)
     "Grey, the colorizer at each strength, and the truth."
-    L,_ = rgb_to_net(rgb)
-    ab = colorizer.ab(L).to(L)
+    w,h = rgb.shape[:-3:-1]
+    L,small = (rgb_to_net(o)[0] for o in (rgb, F.interpolate(rgb, working_size((w,h), colorizer.size)[::-1], mode='bicubic', antialias=True).clamp(0, 1)))
+    ab = ChromaUpsampler(small, colorizer.ab(small).to(L), (w,h))(L)
     return {'grey': lab_to_gamut(L, 0*ab), **{row_name(s): lab_to_gamut(L, s*ab) for s in saturations}, 'truth': rgb}
 
 # %% ../nbs/16_evaluation.ipynb #a2fdb6fc

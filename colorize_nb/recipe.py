@@ -1,4 +1,4 @@
-"""How the colorizer that comes with the package is trained: four stages, one command, and where the run stands
+"""How the colorizer that comes with the package is trained: four stages, one command, and two knobs at the end
 
 Docs: https://colorize-nb.github.io/colorize_nb/recipe.html.md"""
 
@@ -6,7 +6,7 @@ Docs: https://colorize-nb.github.io/colorize_nb/recipe.html.md"""
 
 # %% auto #0
 __all__ = ['RECIPES', 'SmoothL1', 'PerceptualLoss', 'visible', 'Perceptual', 'FeatureDiscriminator', 'Stage', 'stage_lr', 'Leg',
-           'recipe_photos', 'recipe_dls', 'stage_learner', 'run_stage', 'train_recipe', 'follow']
+           'recipe_photos', 'recipe_dls', 'stage_learner', 'run_stage', 'strengthen', 'train_recipe', 'follow']
 
 # %% ../nbs/15_recipe.ipynb #dd38ff5b
 import json, time
@@ -135,9 +135,9 @@ class Stage:
 
 RECIPES = dict(
     default=(Stage('l1', 400_000, 64, 1e-3),
-             Stage('perceptual', 120_000, 64, 1e-3, perceptual=0.1, dropout=0.1),
-             Stage('adversarial', 380_000, 64, 2e-4, perceptual=0.1, gan=0.02, dropout=0.1),
-             Stage('large', 100_000, 128, 2e-4, bs=16, perceptual=0.1, gan=0.02, dropout=0.1, fall=0.8)),
+             Stage('perceptual', 125_000, 64, 1e-3, perceptual=0.1, dropout=0.1),
+             Stage('adversarial', 85_000, 64, 2e-4, perceptual=0.1, gan=0.02, dropout=0.1),
+             Stage('large', 40_000, 96, 3e-4, bs=16, perceptual=0.1, gan=0.02, dropout=0.1, fall=1.)),
     small=(Stage('l1', 320, 64, 1e-3, bs=16, ema=0.9), Stage('adversarial', 160, 64, 3e-4, bs=16, perceptual=0.1, gan=0.02, dropout=0.1, ema=0.9, fall=0.5)))
 
 # %% ../nbs/15_recipe.ipynb #01af0a2e
@@ -249,6 +249,15 @@ def run_stage(
         with learn.no_logging(), learn.no_bar(): learn.fit(leg.stage.pictures)
     return {k: v.detach().cpu().clone() for k,v in learn.ema.model.state_dict().items()}
 
+@torch.no_grad()
+def strengthen(
+    model:PretrainedUNet, # or any model that ends in a layer `head` and tanh; changed in place
+    strength:float, # 1 changes nothing
+)->PretrainedUNet: # the same model
+    "Multiply what the last layer says by `strength`: predicted colours are hedged, and so paler than true ones"
+    for o in model.head.parameters(): o.mul_(strength)
+    return model
+
 def train_recipe(
     stages:tuple, # of `Stage`
     train:list, # photos
@@ -258,16 +267,18 @@ def train_recipe(
     stop=lambda: False, # called after each batch: end here?
     seed:int=42, # of everything random
     precision:str='auto', # see `pix2pix_learner`
+    size:int=96, # short side of what the colorizer will look at, pixels
+    strength:float=1.15, # of its colours, see `strengthen`
     **kwargs # of fastai's `DataBlock.dataloaders`: `num_workers`, `wif`
 )->bool: # is the recipe done?
-    "Train, or train on from the checkpoints in `out`; what the last stage has learnt is written as model.safetensors, in half precision"
+    "Train, or train on from the checkpoints in `out`; what the last stage has learnt is written, strengthened, as model.safetensors, in half precision"
     until, weights = math.inf if minutes is None else time.monotonic() + 60*minutes, None
     for i,stage in enumerate(stages):
         set_seed(seed + i)
         learn = stage_learner(recipe_dls(train, held, stage, **kwargs), stage, weights, precision, path=out, cbs=Leg(stage, until, stop))
         weights = run_stage(learn, seed)
         if learn.leg.seen < stage.pictures: break
-    Colorizer(learn.ema.model.half(), 192).save(out)
+    Colorizer(strengthen(learn.ema.model, strength).half(), size).save(out)
     return learn.leg.seen >= stage.pictures
 
 # %% ../nbs/15_recipe.ipynb #310e7248
