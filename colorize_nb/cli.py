@@ -138,18 +138,22 @@ def color_files(
     endings:tuple=('',), # For each result of a photo, see `result_names`
     resume:bool=False, # Leave out photos whose results are there
     name:str='colorize', # Of the command, for its messages
+    workers:int=4, # So many photos at once at most, as far as there are cores
 )->list: # For each photo its results; None where it failed
     "Colour photos and write the results, going on past those that can't be read or written."
-    from colorize_nb.inference import save_photo
+    from colorize_nb.inference import in_threads, save_photo
     for o in dict.fromkeys(folders): o.mkdir(parents=True, exist_ok=True)
     res = result_names(files, folders, endings)
     todo = [i for i,to in enumerate(res) if not (resume and all(o.exists() for o in to))]
     bar = Progress(len(todo))
-    for i in todo:
-        try:
-            for to,img in zip(res[i], color(files[i])): bar.say(save_photo(img, to))
-        except (ValueError, OSError) as e:
-            bar.say(f'{name}: {one_line(e)}', sys.stderr)
+    def one(i):
+        try: return [save_photo(img, to) for to,img in zip(res[i], color(files[i]))]
+        except (ValueError, OSError) as e: return e
+    for i,done in zip(todo, in_threads(one, todo, workers)):
+        if isinstance(done, list):
+            for o in done: bar.say(o)
+        else:
+            bar.say(f'{name}: {one_line(done)}', sys.stderr)
             res[i] = None
         bar.step()
     if len(todo) < len(files): print(f'{name}: {len(files) - len(todo)} of {len(files)} photos were done already', file=sys.stderr)
@@ -215,7 +219,7 @@ def colorize(
     if samples and not colorizer.has_noise: raise ColorizeError('--samples needs a network with noise (dropout); this one has none')
     endings = tuple(f'_s{i + 1}' for i in range(samples)) or ('',)
     color = lambda f: colorings(colorizer, f, samples, seed, compare, lenient, saturation=saturation)
-    res = color_files(color, files, folders, endings + ('_compare',)*compare, resume)
+    res = color_files(color, files, folders, endings + ('_compare',)*compare, resume, workers=1 if samples else 4)
     failed = [str(f) for f,o in zip(files, res) if o is None]
     if failed and len(files) > 1: print(f'colorize: {len(failed)} of {len(files)} photos failed: {", ".join(failed)}', file=sys.stderr)
     return int(bool(bad or failed))

@@ -6,13 +6,16 @@ Docs: https://colorize-nb.github.io/colorize_nb/data.html.md"""
 
 # %% auto #0
 __all__ = ['sample_photos', 'sample_tiles', 'read_photo', 'RandomCropFlip', 'TensorL', 'TensorAB', 'RGBToNet', 'mean_chroma',
-           'scan_photos', 'find_photos', 'split_photos', 'PhotoBlock', 'colorization_dls', 'show_triplets',
-           'show_batch', 'show_results']
+           'scan_photos', 'find_photos', 'split_photos', 'cache_key', 'shrunk', 'build_cache', 'PhotoCache',
+           'PhotoBlock', 'colorization_dls', 'show_triplets', 'show_batch', 'show_results']
 
 # %% ../nbs/01_data.ipynb #9abe53a9
+import hashlib
 import math
 import os
 import random
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +24,7 @@ import torch
 from fastai.vision.all import *
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from .color import net_to_rgb, rgb_to_lab, rgb_to_net
+from .color import bytes_to_net, net_to_rgb, rgb_to_lab
 
 # %% ../nbs/01_data.ipynb #d0d16a2c
 def _shipped_photos():
@@ -100,6 +103,13 @@ class RandomCropFlip(RandTransform):
         x, y = self.x*(im.width - side), self.y*(im.height - side)
         im = im.resize((self.size, self.size), Image.BICUBIC, box=(x, y, x + side, y + side), reducing_gap=2.)
         return PILImage(ImageOps.mirror(im) if self.flip else im)
+    def encodes(self, x:TensorImage):
+        h, w = x.shape[-2:]
+        side = round(self.scale*min(h, w))
+        top, left = round(self.y*(h - side)), round(self.x*(w - side))
+        x = x.as_subclass(Tensor)[None, :, top:top+side, left:left+side]
+        x = F.interpolate(x, (self.size, self.size), mode='bicubic', antialias=True)[0]
+        return TensorImage(x.flip(-1) if self.flip else x)
 
 # %% ../nbs/01_data.ipynb #34854860
 class TensorL(TensorImageBW):
@@ -113,7 +123,7 @@ class RGBToNet(ItemTransform):
     "Batch transform: (uint8 RGB,) -> (L, ab), both in [-1, 1]"
     order = 20
     def encodes(self, b):
-        L, ab = rgb_to_net(torch.as_tensor(b[0]).as_subclass(torch.Tensor).float().div_(255))
+        L, ab = bytes_to_net(torch.as_tensor(b[0]).as_subclass(torch.Tensor))
         return TensorL(L), TensorAB(ab)
 
 # %% ../nbs/01_data.ipynb #2e77a2b6
@@ -172,13 +182,78 @@ def split_photos(
     idxs = random.Random(seed).sample(range(len(files)), len(files))
     return L(sorted(idxs[n_valid:])), L(sorted(idxs[:n_valid]))
 
+# %% ../nbs/01_data.ipynb #64113846
+def cache_key(
+    files, # photos
+    side:int, # shorter side of a picture in the cache, pixels
+)->str: # 16 hexadecimal digits
+    "What the pictures in a cache depend on, as a hash"
+    about = [(str(o), o.stat().st_size, o.stat().st_mtime_ns) for o in (Path(f).resolve() for f in files)]
+    return hashlib.sha256(repr((1, side, about)).encode()).hexdigest()[:16]
+
+def shrunk(
+    fn, # a photo
+    side:int, # its shorter side comes out no longer than this, pixels
+)->np.ndarray: # (h, w, 3) uint8
+    "A photo as small as a cache keeps it"
+    im = read_photo(fn, side)
+    k = min(1, side/min(im.size))
+    return np.asarray(im.resize([max(1, round(o*k)) for o in im.size], Image.BICUBIC, reducing_gap=2.) if k < 1 else im)
+
+# %% ../nbs/01_data.ipynb #d86762d1
+def build_cache(
+    files, # photos
+    side:int, # shorter side of a picture in the cache, pixels
+    folder, # of caches
+)->Path: # the cache, a folder with `pixels.bin` and `shapes.npy`
+    "Decode and shrink photos into one file, with a progress bar; at once if that has been done"
+    done = Path(folder)/cache_key(files, side)
+    if done.exists(): return done
+    part, shapes = done.with_name(f'.{done.name}.{os.getpid()}'), []
+    part.mkdir(parents=True, exist_ok=True)
+    try:
+        with ThreadPoolExecutor(defaults.cpus) as ex, open(part/'pixels.bin', 'wb') as f:
+            for px in progress_bar(ex.map(partial(shrunk, side=side), files), total=len(files), leave=False):
+                f.write(px.tobytes())
+                shapes.append(px.shape[:2])
+        np.save(part/'shapes.npy', np.array(shapes))
+        try: part.rename(done)
+        except OSError:
+            if not done.exists(): raise
+    finally: shutil.rmtree(part, ignore_errors=True)
+    return done
+
+# %% ../nbs/01_data.ipynb #05364ccd
+class PhotoCache:
+    "Reads photos from a cache, which is built first if need be; a call takes a file's name, as `read_photo` does"
+    def __init__(self,
+        files, # photos
+        side:int, # shorter side of a picture in the cache, pixels
+        folder, # of caches
+    ):
+        self.path, self.pixels = build_cache(files, side, folder), None
+        self.shapes = np.load(self.path/'shapes.npy')
+        self.ends = np.cumsum(self.shapes.prod(1)*3)
+        self.rows = {f: i for i,f in enumerate(files)}
+
+    def __call__(self, fn)->TensorImage: # (3, h, w), uint8 RGB
+        "The photo, as small as the cache has it"
+        if self.pixels is None: self.pixels = np.memmap(self.path/'pixels.bin', mode='r')
+        i = self.rows[fn]
+        h, w = self.shapes[i]
+        px = np.array(self.pixels[self.ends[i] - h*w*3:self.ends[i]]).reshape(h, w, 3)
+        return TensorImage(torch.from_numpy(px).permute(2, 0, 1))
+
+    def __getstate__(self): return dict(self.__dict__, pixels=None)
+
 # %% ../nbs/01_data.ipynb #134a501b
 def PhotoBlock(
     size:int, # side of the square that a photo becomes, pixels
     min_scale:float=0.8, # smallest random square, as a fraction of the shorter side
+    read=None, # file name -> picture, such as a `PhotoCache`; default: `read_photo`, no larger than needed
 )->TransformBlock:
     "Photo files to batches of `(L, ab)`"
-    return TransformBlock(type_tfms=partial(read_photo, min_side=math.ceil(size/min_scale)),
+    return TransformBlock(type_tfms=read or partial(read_photo, min_side=math.ceil(size/min_scale)),
                           item_tfms=RandomCropFlip(size, min_scale), batch_tfms=RGBToNet)
 
 # %% ../nbs/01_data.ipynb #7e79268f
@@ -192,13 +267,15 @@ def colorization_dls(
     min_scale:float=0.8, # smallest random square, as a fraction of the shorter side
     min_chroma:float=2.3, # photos with less colour than this (mean chroma, Lab units) are left out
     repeats:int=1, # how often a training photo appears in an epoch, each time cropped anew
+    cache=None, # a folder for a `PhotoCache`, so that each photo is decoded once; None: decode in every epoch
     **kwargs, # of fastai's `DataBlock.dataloaders`: `num_workers`, `device`, …
 )->DataLoaders: # `L, ab` batches, (bs,1,size,size) and (bs,2,size,size), in [-1,1]; `.grey` and `.unreadable` list the files left out, `.size` is as given
     "Photos as `DataLoaders` for colorization. Raises `FileNotFoundError` or `ValueError` in one line if there is nothing to train on."
     files, grey, unreadable = scan_photos(find_photos(source), min_chroma)
     if len(files) < 2: raise ValueError(f'only {len(files)} colour photo(s) in {source} ({len(grey)} grey, {len(unreadable)} unreadable): give at least 2')
     train, valid = split_photos(files, valid_pct, seed)
-    block = DataBlock(PhotoBlock(size, min_scale), splitter=lambda _: (train*repeats, valid))
+    read = PhotoCache(files, math.ceil(size/min_scale), cache) if cache else None
+    block = DataBlock(PhotoBlock(size, min_scale, read), splitter=lambda _: (train*repeats, valid))
     path = Path(source) if isinstance(source, (str, Path)) and Path(source).is_dir() else Path('.')
     dls = block.dataloaders(files, path=path, bs=min(bs, len(train)*repeats), **kwargs)
     dls.size, dls.grey, dls.unreadable = size, grey, unreadable
