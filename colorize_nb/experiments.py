@@ -7,7 +7,7 @@ Docs: https://colorize-nb.github.io/colorize_nb/fifteen_epochs.html.md"""
 # %% auto #0
 __all__ = ['Experiment', 'experiment_dls', 'experiment_learner', 'measure', 'Photos', 'rounded', 'save_strip', 'save_painted',
            'greyed', 'show_strips', 'History', 'thinned', 'save_belief', 'save_ranked', 'machine', 'stored', 'run',
-           'truth_file', 'result', 'show_curves', 'score_table', 'experiment', 'main']
+           'fingerprint', 'truth_file', 'result', 'show_curves', 'score_table', 'experiment', 'main']
 
 # %% ../nbs/10_fifteen_epochs.ipynb #ab56105f
 import warnings
@@ -16,7 +16,7 @@ import warnings
 warnings.filterwarnings('ignore', '.torch.jit.script. is deprecated', FutureWarning)
 
 # %% ../nbs/10_fifteen_epochs.ipynb #8ce0c27b
-import json, platform, time
+import hashlib, json, platform, time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -65,6 +65,7 @@ class Experiment:
     precision:str='fp32' # see `pix2pix_learner`
     paint:tuple=() # epochs after which it is scored and paints eight photos; always after the last
     ranked:int=0 # so many of its best, middle and worst photos are kept too
+    seen:int=0 # so many of the photos that it trains on are scored too, whenever it paints
 
     @property
     def key(self)->str: # such as 'small-1'
@@ -119,9 +120,11 @@ class Photos:
     "The validation photos of `dls`: scores for all, pictures for eight"
     def __init__(self,
         dls, # from `experiment_dls`
+        seen:int=0, # so many of the photos that train, to compare with
     ):
         self.dls = dls
         self.eight = self.batch(spread(dls.valid.items, 8))
+        self.seen = self.batch(spread(dls.train.items, seen)) if seen else None
         self.truth, self.grey = measure(lambda L,ab: ab, dls.valid), measure(lambda L,ab: 0*ab, dls.valid)
 
     def batch(self,
@@ -224,7 +227,16 @@ def look(self:History)->dict: # figures
     model = self.learn.model.eval()
     save_painted(model, self.photos.eight, self.folder/f'epoch_{self.epoch + 1:03}.jpg')
     scores, self.psnr = self.photos.scores(model)
-    return scores
+    return {**scores, **(self.look_back(model) if self.photos.seen else {})}
+
+@patch
+def look_back(self:History,
+    model, # L -> ab
+)->dict: # figures, their names beginning with `seen_`
+    "The same for photos that it trains on: what it knows by heart"
+    save_painted(model, [torch.stack(spread(o, 8)) for o in self.photos.seen], self.folder/f'seen_{self.epoch + 1:03}.jpg')
+    one = measure(lambda L,ab: model(L), [self.photos.seen])
+    return {f'seen_{k}': one[k].mean().item() for k in SCORES}
 
 @patch
 def keep(self:History):
@@ -288,7 +300,8 @@ def stored(
     file = Path(folder)/e.key/'result.json'
     if not file.exists(): return None
     res = json.loads(file.read_text())
-    differ = {k for k in e.settings.keys() | res['settings'].keys() if e.settings.get(k) != res['settings'].get(k)}
+    old = {**Experiment(e.name).settings, **res['settings']}   # what wasn't known then had its default
+    differ = {k for k in old if e.settings.get(k) != old[k]}
     if differ: raise ValueError(f'{file} is of other settings: {", ".join(sorted(differ))}. Delete it to run again')
     return res
 
@@ -306,8 +319,9 @@ def run(
     out = Path(folder)/e.key
     out.mkdir(parents=True, exist_ok=True)
     dls = experiment_dls(e, source, workers)
-    photos = Photos(dls)
+    photos = Photos(dls, e.seen)
     save_strip(net_to_rgb(*photos.eight), truth_file(e, folder))
+    if e.seen: save_strip(torch.stack(spread(net_to_rgb(*photos.seen), 8)), out/'seen_truth.jpg')
     history = History(e, photos, out, every)
     learn = experiment_learner(e, dls, path=out, model_dir='.', cbs=[history, *L(cbs)])
     if (out/'checkpoint.pth').exists(): learn.load('checkpoint')
@@ -316,6 +330,15 @@ def run(
     (out/'result.json').write_text(json.dumps(res, indent=None, ensure_ascii=False) + '\n')
     (out/'checkpoint.pth').unlink(missing_ok=True)
     return res
+
+def fingerprint(
+    *models:nn.Module, # in this order
+)->str: # 64 hexadecimal digits
+    "SHA-256 of all weights: the same only if every bit of them is"
+    h = hashlib.sha256()
+    for m in models:
+        for t in m.state_dict().values(): h.update(t.cpu().contiguous().numpy().tobytes())
+    return h.hexdigest()
 
 def truth_file(
     e:Experiment, # the run's description
@@ -333,11 +356,12 @@ def result(
     "Everything that is kept, but for the pictures"
     h = learn.history
     if e.gan is not None: save_belief(learn, photos.eight, out/'belief.png')
+    players = [learn.model] if e.gan is None else [learn.model, learn.adversary.D]
     ranked = save_ranked(photos, learn.model.eval(), h.psnr, e.ranked, out) if e.ranked else []
     rows = dict(grey=summarize(photos.grey, photos.truth), model={k: h.rows[-1][k] for k in (*SCORES, 'share', 'frechet')},
                 truth=summarize(photos.truth, photos.truth))
     return dict(settings=e.settings, machine=machine(learn.dls.device), torch=torch.__version__.split('+')[0], minutes=round(h.minutes, 1), legs=h.legs,
-                batches=len(h.curves['l1']), parameters=sum(o.numel() for o in learn.model.parameters()), train=len(learn.dls.train_ds), valid=len(learn.dls.valid_ds),
+                batches=len(h.curves['l1']), parameters=sum(o.numel() for o in learn.model.parameters()), sha256=fingerprint(*players), train=len(learn.dls.train_ds), valid=len(learn.dls.valid_ds),
                 left_out=dict(grey=len(learn.dls.grey), unreadable=len(learn.dls.unreadable)),
                 rows=rounded(rows), epochs=h.rows, curves=rounded({k: thinned(v) for k,v in h.curves.items() if v}), ranked=ranked)
 
