@@ -13,9 +13,10 @@ SOURCES = 'nbs', 'colorize_nb', 'tools', 'pyproject.toml', 'settings.ini', '_qua
 GENERATED = shutil.ignore_patterns('__pycache__', '.ipynb_checkpoints', 'nbdev.yml', 'sidebar.yml', 'models')
 
 class ByFile(LoadScopeScheduling):
-    "The tests of a file stay in one process and share its fixtures, but the notebooks are spread"
+    "The tests of a file stay in one process and share its fixtures, those of the site too; the notebooks are spread"
     def _split_scope(self, nodeid):
         file = nodeid.partition('::')[0]
+        if file.endswith(('test_site.py', 'test_browser.py')): return 'site'
         return nodeid if file.endswith('test_notebooks.py') else file
 
 def pytest_xdist_make_scheduler(config, log): return ByFile(config, log)
@@ -49,3 +50,11 @@ def checkout():
             else: shutil.copy2(src, dest/name)
         return dest
     return _checkout
+
+@pytest.fixture(scope='session')
+def site(run, checkout, tmp_path_factory):
+    "A copy of the repository with its site built, which fails on broken links"
+    copy = checkout(tmp_path_factory.mktemp('site'))
+    (copy/'README.md').unlink()
+    run('python', 'tools/docs.py', cwd=copy)
+    return copy

@@ -1,19 +1,15 @@
-"The site and README.md build from the notebooks, offline"
-import json, re
+"The site and README.md build from the notebooks, offline, and name only what exists"
+import json, pydoc, re
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageChops, ImageStat
 
-CHAPTERS = sorted((Path(__file__).parent.parent/'nbs').glob('[0-9]*.ipynb'))
-
-@pytest.fixture(scope='module')
-def site(run, checkout, tmp_path_factory):
-    "A copy of the repository with its site built, which fails on broken links"
-    copy = checkout(tmp_path_factory.mktemp('site'))
-    (copy/'README.md').unlink()
-    run('python', 'tools/docs.py', cwd=copy)
-    return copy
+ROOT = Path(__file__).parent.parent
+CHAPTERS = sorted((ROOT/'nbs').glob('[0-9]*.ipynb'))
+TEXTS = *CHAPTERS, *sorted(ROOT.glob('*.md'))
+COMMANDS = 'colorize', 'colorize-train', 'colorize-demo', 'colorize-eval'
 
 class Page(HTMLParser):
     "The addresses a page refers to"
@@ -56,3 +52,36 @@ def test_pictures_exist(site):
     for p in docs.glob('*.html'):
         missing = [o for o in Page(p).images if not re.match(r'\w+:', o) and not (docs/o).exists()]
         assert not missing, f'{p.name}: {missing}'
+
+def test_readme_has_no_slider(root):
+    text = (root/'README.md').read_text(encoding='utf-8')
+    assert 'nbs/images/colours.jpg' in text and '<div' not in text and '<input' not in text
+
+def test_home_page_shows_what_the_weights_make(root, run, checkout, tmp_path):
+    copy = checkout(tmp_path)
+    made = run('python', 'tools/pictures.py', cwd=copy).splitlines()
+    for f in (copy/'nbs'/'images'/Path(o).name for o in made):
+        new, old = (Image.open(o).convert('RGB') for o in (f, root/'nbs'/'images'/f.name))
+        assert new.size == old.size and max(ImageStat.Stat(ImageChops.difference(new, old)).mean) < 1, f'{f.name}: run python tools/pictures.py'
+
+def code(file):
+    "The lines of code in the text of `file`: in Markdown and in a notebook's Markdown cells, inline or in blocks"
+    text = file.read_text(encoding='utf-8')
+    if file.suffix == '.ipynb': text = '\n\n'.join(''.join(c['source']) for c in json.loads(text)['cells'] if c['cell_type'] == 'markdown')
+    blocks, rest = re.findall(r'^```\w*\n(.*?)^```', text, flags=re.M | re.S), re.sub(r'^```.*?^```', '', text, flags=re.M | re.S)
+    return [o for b in blocks for o in b.splitlines()] + re.findall(r'`([^`\n]+)`', rest)
+
+@pytest.fixture(scope='module')
+def helps(run):
+    "What --help says, by command"
+    return {o: run(o, '--help') for o in COMMANDS}
+
+@pytest.mark.parametrize('file', TEXTS, ids=lambda p: p.name)
+def test_text_names_what_exists(file, root, helps):
+    lines, wrong = code(file), []
+    for call in (o for line in lines for o in re.findall(r'(?:^|&& |\| )(colorize(?![\w.])[^&|;]*)', line)):
+        name = re.match(r'[\w-]+', call)[0]
+        wrong += [call] if name not in helps else [f'{name} {o}' for o in re.findall(r'(?<!\S)--?[a-z][\w-]*', call) if not re.search(rf'(?<![\w-]){o}(?![\w-])', helps[name])]
+    wrong += [o for line in lines for o in re.findall(r'\bcolorize_nb(?:\.\w+)+', line) if pydoc.locate(o) is None]
+    wrong += [o for line in lines for o in re.findall(r'\b(?:tools|tests)/\w+\.py', line) if not (root/o).exists()]
+    assert not wrong, f'{file.name} names what is not there: {wrong}'

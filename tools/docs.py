@@ -52,7 +52,8 @@ def stage(proc):
     return pages
 
 def readme(markdown, pages, cfg):
-    "The home page's Markdown with links that work in a clone: to the notebooks, to files beside them and to those of the repository"
+    "The home page's Markdown without its sliders, with links that work in a clone: to the notebooks, to files beside them and to those of the repository"
+    markdown = re.sub(r'<div class="before-afters">.*?</div>\n\n', '', markdown, flags=re.S)
     nbs, repo = cfg.nbs_path.name, f'{cfg.git_url}/blob/{cfg.branch}/'
     back = {Path(v).stem: f'{nbs}/{k}' for k, v in pages.items()}
     def link(m):

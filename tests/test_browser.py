@@ -1,0 +1,173 @@
+"The site as a reader sees it, in Chromium: wide and narrow, light and dark"
+import functools, http.server, io, re, shutil, threading
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from PIL import Image, ImageStat
+from selenium import webdriver
+from selenium.webdriver import Keys
+from selenium.webdriver.common.actions import interaction
+from selenium.webdriver.common.actions.action_builder import ActionBuilder
+from selenium.webdriver.common.actions.pointer_input import PointerInput
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+WIDE, NARROW = 1400, 390
+PAGES = ['index.html'] + [re.sub(r'^[0-9]+_', '', o.stem) + '.html' for o in sorted((Path(__file__).parent.parent/'nbs').glob('[0-9]*.ipynb'))]
+# What pages ask of other hosts: without a network they fail to load, and nothing else may
+ELSEWHERE = 'https://cdn.jsdelivr.net/npm/katex', 'https://fonts.googleapis.com/css2', 'https://colab.research.google.com/assets/colab-badge.svg'
+FLAGS = ('--headless --no-sandbox --disable-gpu --disable-dev-shm-usage --disable-quic --no-first-run --disable-background-networking '
+         '--disable-component-update --disable-sync --hide-scrollbars').split()
+
+@pytest.fixture(scope='module')
+def docs(site):
+    "The folder of the built site, and the address where it is served"
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args): pass
+    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), functools.partial(Handler, directory=site/'_docs'))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield site/'_docs', f'http://127.0.0.1:{server.server_port}/'
+    server.shutdown()
+    server.server_close()
+
+@pytest.fixture(scope='module')
+def chromium(tmp_path_factory):
+    "A Chromium without a window"
+    exe, driver = next(filter(None, map(shutil.which, ('chromium', 'google-chrome'))), None), shutil.which('chromedriver')
+    if not (exe and driver): pytest.skip('no Chromium with its chromedriver here: apt-get install chromium chromium-driver')
+    options = webdriver.ChromeOptions()
+    options.binary_location = exe
+    for o in (*FLAGS, f'--user-data-dir={tmp_path_factory.mktemp("chromium")}'): options.add_argument(o)
+    options.set_capability('goog:loggingPrefs', {'browser': 'ALL'})
+    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield browser
+    browser.quit()
+
+# Text colour, ground and beginning of the page's text, its table cells and its code; the ground is that of the nearest element that has one
+COLOURS = """(() => {
+  const style = o => getComputedStyle(o), ground = o => !o ? 'rgb(255, 255, 255)' : /, 0(\\.\\d+)?\\)$/.test(style(o).backgroundColor) ? ground(o.parentElement) : style(o).backgroundColor;
+  return [document.body, ...document.querySelectorAll('main :is(p, td, th, li, summary, pre, code, h2, figcaption)')].map(o => [style(o).color, ground(o), o.innerText.slice(0, 40)]);
+})()"""
+
+class Reader:
+    "Chromium on a page of the site"
+    def __init__(self, browser, base): self.browser, self.base = browser, base
+    def open(self, page, width=WIDE, scheme='light'):
+        self.look(width, scheme)
+        self.browser.get(self.base + page)
+        return self
+    def look(self, width, scheme='light'):
+        self.browser.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', dict(width=width, height=900, deviceScaleFactor=1, mobile=width < 600))
+        self.browser.execute_cdp_cmd('Emulation.setEmulatedMedia', dict(features=[dict(name='prefers-color-scheme', value=scheme)]))
+    def js(self, code): return self.browser.execute_script(f'return {code}')
+    def find(self, css): return self.browser.find_element(By.CSS_SELECTOR, css)
+    def wait(self, done, what): return WebDriverWait(self.browser, 20).until(lambda _: done(), what)
+    def complaints(self):
+        "What the console holds, without files of hosts that cannot be reached"
+        return [o['message'] for o in self.browser.get_log('browser')
+                if not (o['message'].startswith(ELSEWHERE) and 'Failed to load resource: net::' in o['message'])]
+
+@pytest.fixture
+def reader(docs, chromium): return Reader(chromium, docs[1])
+
+def luminance(rgb):
+    "Relative luminance as WCAG defines it, of a CSS colour"
+    r, g, b = (o/12.92 if o <= .04045 else ((o + .055)/1.055)**2.4 for o in (float(o)/255 for o in re.findall(r'[\d.]+', rgb)[:3]))
+    return .2126*r + .7152*g + .0722*b
+
+def contrast(a, b):
+    "How well one CSS colour can be read on the other, from 1 to 21"
+    hi, lo = sorted((luminance(a), luminance(b)), reverse=True)
+    return (hi + .05)/(lo + .05)
+
+def broken(links, docs, root):
+    "Links to pages, places in them or files of the repository that do not exist"
+    folder, base = docs
+    for link in sorted(set(links)):
+        page, _, anchor = unquote(link).partition('#')
+        source = re.match(r'https://github.com/colorize-nb/colorize_nb/blob/main/(.*)', page)
+        if source and not (root/source[1]).exists(): yield link
+        if not page.startswith(base): continue
+        file = folder/(page.removeprefix(base) or 'index.html')
+        if not file.is_file() or anchor and f'id="{anchor}"' not in file.read_text(encoding='utf-8'): yield link
+
+@pytest.mark.parametrize('page', PAGES)
+def test_page_is_whole(page, reader, docs, root):
+    reader.open(page)
+    assert not reader.complaints()
+    pictures = reader.js('[...document.images].filter(o => !(o.complete && o.naturalWidth)).map(o => o.src)')
+    assert not [o for o in pictures if not o.startswith(ELSEWHERE)]
+    assert not list(broken(reader.js('[...document.links].map(o => o.href)'), docs, root))
+
+@pytest.mark.parametrize('page', PAGES)
+def test_page_fits_and_is_readable(page, reader):
+    for scheme in ('light', 'dark'):
+        reader.open(page, NARROW, scheme)
+        for width in (NARROW, WIDE):
+            reader.look(width, scheme)
+            reader.wait(lambda: reader.js('innerWidth') == width, f'{width} pixels')
+            assert reader.js('document.documentElement.scrollWidth') <= width, f'{scheme}, {width} px: the page scrolls sideways'
+        reader.wait(lambda: reader.js('document.documentElement.classList.contains("quarto-dark")') == (scheme == 'dark'), scheme)
+        pairs = reader.js(COLOURS)
+        assert (luminance(pairs[0][1]) < .1) == (scheme == 'dark'), f'{scheme}: the ground is {pairs[0][1]}'
+        assert not [o for o in pairs if contrast(*o[:2]) < 3], f'{scheme}: text that cannot be read'
+
+@pytest.mark.parametrize('page', PAGES[1:])
+def test_chapter_opens_in_colab(page, reader):
+    reader.open(page)
+    assert reader.js('document.querySelectorAll("main a[href^=\'https://colab.research.google.com/github/\'] img").length') == 1
+
+@pytest.mark.parametrize('scheme', ['light', 'dark'])
+def test_search_finds(scheme, reader):
+    reader.open('index.html', scheme=scheme)
+    reader.find('input[type=search]').send_keys('PatchGAN')
+    hits = '.smalldocs-search-results a[href*="discriminator.html"]'
+    reader.wait(lambda: reader.js(f'!!document.querySelector(`{hits}`)'), 'no hit in the chapter about the discriminator')
+    text, ground = reader.js(f'[getComputedStyle(document.querySelector(`{hits}`)).color, getComputedStyle(document.querySelector(".smalldocs-search-results")).backgroundColor]')
+    assert contrast(text, ground) > 4.5, f'{text} on {ground}'
+    reader.find(hits).click()
+    reader.wait(lambda: 'discriminator.html' in reader.browser.current_url, 'the hit does not lead there')
+
+def test_phone_reader_finds_the_chapters(reader):
+    reader.open('index.html', NARROW)
+    link = reader.find('#quarto-sidebar a[href="color.html"]')
+    assert link.rect['x'] < 0, 'the list of chapters covers the page'
+    reader.find('.quarto-btn-toggle').click()
+    reader.wait(lambda: link.rect['x'] >= 0, 'the list of chapters does not open')
+    link.click()
+    reader.wait(lambda: reader.browser.current_url.endswith('color.html'), 'the list does not lead to a chapter')
+
+def colourfulness(picture):
+    "Mean difference of the channels of `picture`"
+    r, g, b = ImageStat.Stat(picture).mean
+    return abs(r - g) + abs(g - b)
+
+def halves(element):
+    "How colourful the left and the right half of what is seen of `element` are, without frame and handle"
+    im = Image.open(io.BytesIO(element.screenshot_as_png)).convert('RGB')
+    w, h = im.size
+    return [colourfulness(im.crop((int(x*w), h//10, int((x + .25)*w), h*9//10))) for x in (.1, .65)]
+
+@pytest.mark.parametrize('width, scheme', [(WIDE, 'light'), (NARROW, 'dark')])
+def test_slider_moves(width, scheme, reader):
+    reader.open('index.html', width, scheme)
+    for slider in reader.browser.find_elements(By.CSS_SELECTOR, '.before-after'):
+        bar = slider.find_element(By.CSS_SELECTOR, 'input')
+        left, right = halves(slider)
+        assert left < 1 < right, 'grey on the left, coloured on the right'
+        bar.send_keys(Keys.END)
+        assert max(halves(slider)) < 1, 'all grey'
+        bar.send_keys(Keys.HOME)
+        assert min(halves(slider)) > 1, 'all coloured'
+
+@pytest.mark.parametrize('kind, width', [(interaction.POINTER_MOUSE, WIDE), (interaction.POINTER_TOUCH, NARROW)])
+def test_slider_is_dragged(kind, width, reader):
+    reader.open('index.html', width)
+    slider = reader.find('.before-after')
+    actions = ActionBuilder(reader.browser, mouse=PointerInput(kind, kind))
+    bar = slider.find_element(By.CSS_SELECTOR, 'input')
+    reader.browser.execute_script('arguments[0].scrollIntoView({block: "center", behavior: "instant"})', slider)
+    actions.pointer_action.move_to(bar).pointer_down().move_to(bar, int(bar.size['width']*.45)).pointer_up()
+    actions.perform()
+    assert int(bar.get_attribute('value')) > 85 and max(halves(slider)) < 1
