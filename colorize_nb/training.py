@@ -496,6 +496,7 @@ def before_fit(self:Checkpoint):
     for k,v in self.curves.items(): v[:] = self.back['curves'][k] if k in ('lrs', 'iters', 'values') else map(tensor, self.back['curves'][k])
     for o,s in zip(self.scalers, self.back['scalers']): o.load_state_dict(s)
     for row in self.rows: self.learn.logger(L(row))
+    if mbar := getattr(getattr(self.learn, 'progress', None), 'mbar', None): mbar.update(0)  # a bar must begin at its beginning
 
 @patch
 def before_epoch(self:Checkpoint):
