@@ -153,6 +153,16 @@ def scan_photos(
     return colour, grey, L(f for f,c in zip(files, chroma) if c is None)
 
 # %% ../nbs/01_data.ipynb #20f39168
+def _walk(folder):
+    "Pictures in a folder and its folders, each folder once: symbolic links may lead in a circle"
+    seen, files = set(), L()
+    for root,dirs,names in os.walk(folder, followlinks=True):
+        if (real := os.path.realpath(root)) in seen: dirs.clear(); continue
+        seen.add(real)
+        dirs[:] = sorted(o for o in dirs if not o.startswith('.'))
+        files += [Path(root)/o for o in names if not o.startswith('.') and Path(o).suffix.lower() in image_extensions]
+    return files
+
 def find_photos(
     source, # a folder (searched recursively), a list of files, or the address of an archive such as one of fastai's `URLs`
 )->L: # files, sorted, each once
@@ -160,11 +170,11 @@ def find_photos(
     if isinstance(source, str) and source.startswith(('http://', 'https://')): source = untar_data(source)
     if isinstance(source, (str, Path)):
         if not Path(source).is_dir(): raise FileNotFoundError(f'no such folder: {source}')
-        files = get_image_files(source)
+        files = _walk(source)
     else: files = L(source).map(Path)
     for o in files:
         if not o.exists(): raise FileNotFoundError(f'no such photo: {o}')
-    unique = {o.resolve(): o for o in files.sorted()}
+    unique = {os.path.realpath(o): o for o in files.sorted()}
     if not unique: raise ValueError(f'no photos in {source}')
     return L(unique.values())
 

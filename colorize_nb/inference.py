@@ -410,7 +410,8 @@ def read_weights(
         with safe_open(file, 'pt') as f:
             meta,tensors = f.metadata() or {},{k:f.get_tensor(k) for k in f.keys()}
         info = json.loads(meta['colorizer'])
-        info['arch'],info['size'],dict(info['config'])
+        numbers = [info['size'], *(o for o in dict(info['config']).values() if isinstance(o, int))]
+        if not isinstance(info['arch'], str) or any(not isinstance(o, int) or not 0<=o<=4096 for o in numbers) or not info['size']: raise ValueError
         return info,tensors
     except FileNotFoundError: raise ColorizeError(f'cannot read {file}: no such file') from None
     except (SafetensorError, OSError) as e: raise ColorizeError(f'cannot read {file}: not a safetensors file ({e})') from e

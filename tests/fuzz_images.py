@@ -1,0 +1,104 @@
+"""Spoil pictures at random and read them: `python fuzz_images.py TIMES SEED`. Prints as JSON what came of it.
+
+In a process of its own, because what it looks for are also crashes, endless loops and too much memory."""
+import faulthandler, io, json, random, resource, struct, sys, tempfile, time, warnings, zlib
+from collections import Counter
+from pathlib import Path
+
+warnings.filterwarnings('ignore')
+
+import numpy as np
+import torch
+from PIL import Image, ImageCms
+
+from colorize_nb.data import mean_chroma, read_photo
+from colorize_nb.generator import UNet
+from colorize_nb.inference import Colorizer, Photo
+
+MEMORY, SECONDS = 2*2**30, 20  # more than this process has at the start; for one file
+
+def seeds():
+    "Small pictures of each format, with all that a decoder has code for"
+    px = np.random.default_rng(0).integers(0, 255, (5, 6, 3), dtype=np.uint8)
+    rgb = Image.fromarray(px).resize((48, 40), Image.Resampling.BICUBIC)
+    grey, rgba, palette = rgb.convert('L'), rgb.convert('RGBA'), rgb.quantize(64)
+    rgba.putalpha(grey)
+    deep = Image.fromarray(np.asarray(grey).astype(np.uint16)*257)
+    exif = Image.Exif()
+    exif.update({0x0112: 6, 0x010e: 'about'})
+    icc = ImageCms.ImageCmsProfile(ImageCms.createProfile('XYZ')).tobytes()
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile('sRGB')).tobytes()
+    kinds = [('JPEG', rgb, {}), ('JPEG', rgb, dict(progressive=True, exif=exif, icc_profile=srgb)), ('JPEG', grey, dict(restart_marker_rows=1)), ('JPEG', rgb.convert('CMYK'), {}),
+             ('PNG', rgb, dict(exif=exif, icc_profile=icc)), ('PNG', rgba, {}), ('PNG', palette, dict(transparency=3)), ('PNG', deep, {}), ('PNG', grey.convert('1'), {}),
+             ('TIFF', rgb, dict(exif=exif)), ('TIFF', rgb, dict(compression='tiff_lzw')), ('TIFF', rgb, dict(compression='jpeg')), ('TIFF', deep, {}), ('TIFF', grey.convert('F'), {}),
+             ('TIFF', grey.convert('1'), dict(compression='group4')), ('TIFF', rgba, dict(compression='tiff_adobe_deflate')),
+             ('WEBP', rgb, dict(exif=exif)), ('WEBP', rgba, dict(lossless=True)), ('WEBP', rgb, dict(save_all=True, append_images=[rgb.rotate(90)])),
+             ('GIF', palette, {}), ('GIF', palette, dict(save_all=True, append_images=[palette.rotate(90)], transparency=2)), ('GIF', grey, dict(interlace=1))]
+    for fmt, img, kwargs in kinds:
+        img.save(f := io.BytesIO(), fmt, **kwargs)
+        yield fmt, f.getvalue()
+
+def repaired(data):
+    "A PNG's check sums made right again, so that its decoder gets further than these"
+    out, i = bytearray(data), 8
+    while i + 12 <= len(out):
+        n, = struct.unpack('>I', out[i:i+4])
+        if i + 12 + n > len(out): break
+        out[i+8+n:i+12+n] = struct.pack('>I', zlib.crc32(bytes(out[i+4:i+8+n])))
+        i += 12 + n
+    return bytes(out)
+
+def mutated(data, rng):
+    "The same with a few bytes changed, inserted, removed, repeated, or its end cut off"
+    out = bytearray(data)
+    for _ in range(rng.choice((1, 1, 2, 4, 16))):
+        i = min(int(rng.random()**2*len(out)), len(out) - 1) if out else 0  # more often near the beginning: headers
+        n = rng.choice((1, 1, 2, 4, 16))
+        how = rng.randrange(7)
+        if how == 0: out[i:i+1] = bytes([rng.randrange(256)])
+        elif how == 1: out[i:i+n] = rng.choice((b'\0', b'\xff', b'\x7f', b'\x80'))*n
+        elif how == 2: out[i:i] = rng.randbytes(n)
+        elif how == 3: del out[i:i+n]
+        elif how == 4: out[i:i] = out[i:i+4*n]
+        elif how == 5: out[i:i+4] = struct.pack(rng.choice('<>') + 'I', rng.choice((0, 1, 255, 65535, 10**4, 2**31, 2**32 - 1)))
+        elif rng.random() < .3: del out[i:]
+    return bytes(out)
+
+def read_both(file, colorizer):
+    "As training and as colouring read it; 'picture' or 'error', each in one line"
+    res = []
+    for read in (lambda: read_photo(file), lambda: read_photo(file, 32), lambda: mean_chroma(file), lambda: Photo(file, lenient=True), lambda: colorizer(file)):
+        try: read(); res.append('picture')
+        except ValueError as e:
+            assert str(e).startswith('cannot read '), f'not a message of ours: {e}'
+            res.append('error')
+    return res[-1]
+
+def main(times, seed):
+    rng, tmp, torn = random.Random(seed), Path(tempfile.mkdtemp()), []
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    colorizer, kinds, res, slowest = Colorizer(UNet(nf=2, depth=2), size=16), list(seeds()), Counter(), 0.
+    for fmt, data in kinds:
+        (file := tmp/f'seed.{fmt.lower()}').write_bytes(data)
+        assert read_both(file, colorizer) == 'picture', fmt
+    vm = int(Path('/proc/self/statm').read_text().split()[0])*resource.getpagesize() if Path('/proc/self/statm').exists() else None
+    if vm: resource.setrlimit(resource.RLIMIT_AS, (vm + MEMORY, vm + MEMORY))
+    for i in range(times):
+        fmt, data = kinds[i % len(kinds)]
+        data = mutated(data, rng)
+        if fmt == 'PNG' and rng.random() < .8: data = repaired(data)
+        (file := tmp/f'x.{fmt.lower()}').write_bytes(data)
+        faulthandler.dump_traceback_later(SECONDS, exit=True)
+        start = time.monotonic()
+        try: res[fmt, read_both(file, colorizer)] += 1
+        except Exception as e:  # whatever it is, it is what we look for
+            keep = tmp/f'torn{i}.{fmt.lower()}'
+            keep.write_bytes(data)
+            torn.append(f'{keep}: {type(e).__name__}: {e}'[:300])
+        slowest = max(slowest, time.monotonic() - start)
+    faulthandler.cancel_dump_traceback_later()
+    print(json.dumps(dict(files=times, pictures={f: res[f, 'picture'] for f in dict(kinds)}, errors={f: res[f, 'error'] for f in dict(kinds)},
+                          tracebacks=torn, slowest_seconds=round(slowest, 2), peak_megabytes=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/1024))))
+
+if __name__ == '__main__': main(int(sys.argv[1]), int(sys.argv[2]))

@@ -1,0 +1,94 @@
+"""Kill a small training with SIGKILL at random moments, and go on with it: `python kill_training.py TIMES SEED`. Prints as JSON what was lost.
+
+Processes are forked from one that has imported everything, so that most kills hit the training, not the start of Python."""
+import json, multiprocessing, random, sys, tempfile, warnings
+from pathlib import Path
+
+warnings.filterwarnings('ignore', '.*torch.jit.script')
+
+import numpy as np
+import torch
+from fastai.callback.core import Callback
+from fastai.torch_core import set_seed
+from PIL import Image
+
+from colorize_nb.data import colorization_dls
+from colorize_nb.discriminator import PatchGAN
+from colorize_nb.generator import UNet
+from colorize_nb.training import Checkpoint, ResumableDL, pix2pix_learner
+
+EPOCHS = 12
+
+class Count(Callback):
+    "Tells the parent how many batches are done"
+    order, run_valid = Checkpoint.order - 1, False
+    def __init__(self, done): self.done = done
+    def after_batch(self): self.done.value = self.train_iter
+
+def photos(folder):
+    "24 small colourful pictures"
+    folder.mkdir()
+    for i in range(24):
+        px = np.random.default_rng(i).integers(0, 255, (3, 3, 3), dtype=np.uint8)
+        Image.fromarray(px).resize((40, 40), Image.Resampling.BICUBIC).save(folder/f'{i}.png')
+    return folder
+
+def train(dls, path, done, back):
+    "Train, or train on, to the end"
+    torch.set_num_threads(1)
+    set_seed(1)
+    learn = pix2pix_learner(dls, UNet(nf=8, depth=5), PatchGAN(patch=16, nf=8), ema=.9, lr=1e-3, path=path, cbs=[Checkpoint(every=.3), Count(done)])
+    passed = []
+    learn.resume(passed.append)
+    back.send((learn.checkpoint.back['train_iter'] if learn.checkpoint.back else 0, passed))
+    with learn.no_logging(), learn.no_bar(): learn.fit_pix2pix(EPOCHS)
+    learn.save('end', with_opt=True)
+
+def attempt(dls, path, seconds=None):
+    "A process that trains, killed after so many seconds: (was it killed?, batches done, batch it began with, files passed over)"
+    done, (here, there) = multiprocessing.Value('i', -1), multiprocessing.Pipe(False)
+    p = multiprocessing.Process(target=train, args=(dls, path, done, there))
+    p.start()
+    p.join(seconds)
+    killed = p.is_alive()
+    p.kill()
+    p.join()
+    assert p.exitcode in (0, -9), f'ended with {p.exitcode}'
+    began, passed = here.recv() if here.poll() else (None, [])
+    return killed, done.value, began, passed
+
+def same(a, b):
+    "Are the weights, the optimizers and the averages of two finished trainings equal, bit for bit?"
+    a, b = (torch.load(o/'models'/'end.pth', weights_only=True) for o in (a, b))
+    def leaves(o):
+        if isinstance(o, dict): return [x for k in sorted(o, key=str) for x in leaves(o[k])]
+        if isinstance(o, (list, tuple)): return [x for v in o for x in leaves(v)]
+        return [o]
+    for o in (a, b): del o['callbacks']['checkpoint']['rows']  # they hold the time that an epoch took
+    return all(x.equal(y) if isinstance(x, torch.Tensor) else x == y for x, y in zip(leaves(a), leaves(b), strict=True))
+
+def main(times, seed):
+    rng, tmp = random.Random(seed), Path(tempfile.mkdtemp())
+    dls = colorization_dls(photos(tmp/'photos'), 32, 4, num_workers=0, dl_type=ResumableDL)
+    attempt(dls, tmp/'whole')
+    res, path, runs, last = dict(kills=0, while_writing=0, lost_batches=[], passed_over=0, finished=0, equal=0), tmp/'run0', 0, 0
+    while res['kills'] < times or last is not None:
+        killed, done, began, passed = attempt(dls, path, rng.uniform(.05, 1.2) if res['kills'] < times else None)
+        res['passed_over'] += len(passed)
+        if began is not None and last is not None: res['lost_batches'].append(last - began)
+        if killed:
+            res['kills'] += 1
+            res['while_writing'] += any((path/'models').glob('.*.part'))
+            last = max(done, began or 0) if began is not None else last
+        else:
+            res['finished'] += 1
+            res['equal'] += same(path, tmp/'whole')
+            runs, last = runs + 1, None if res['kills'] >= times else 0
+            path = tmp/f'run{runs}'
+    res['batches'] = EPOCHS*len(dls.train)
+    res['lost_batches'] = dict(most=max(res['lost_batches'], default=0), mean=round(float(np.mean(res['lost_batches'] or [0])), 2))
+    print(json.dumps(res))
+
+if __name__ == '__main__':
+    multiprocessing.set_start_method('fork')
+    main(int(sys.argv[1]), int(sys.argv[2]))

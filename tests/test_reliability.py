@@ -1,0 +1,321 @@
+"Nothing lost, nothing executed: trainings that are killed, disks that are full, files that lie"
+import json, os, pickle, re, resource, shutil, struct, subprocess, sys, zlib
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from fastcore.script import CliError
+from hypothesis import given, settings, strategies as st
+from PIL import Image
+from safetensors.torch import save_file
+from torch import nn
+
+import colorize_nb
+from colorize_nb import cli, training
+from colorize_nb.data import colorization_dls, find_photos
+from colorize_nb.generator import UNet
+from colorize_nb.inference import Colorizer, ColorizeError, save_photo
+from colorize_nb.training import Checkpoint, ResumableDL, pix2pix_learner, read_whole, save_whole
+
+HERE = Path(__file__).parent
+TINY = dict(size=32, bs=4, nf=4, ema=.9, workers=0, epochs=2)
+
+def photo(file, size=(48, 40), seed=0):
+    "A smooth colourful picture"
+    px = np.random.default_rng(seed).integers(0, 255, (3, 3, 3), dtype=np.uint8)
+    Image.fromarray(px).resize(size, Image.Resampling.BICUBIC).save(file)
+    return file
+
+def record(name, **res):
+    "Keep the result of a slow test beside the chapters: chapter 18 shows the table"
+    from datetime import date
+    from colorize_nb.reliability import kept, this_machine
+    kept(name, HERE.parent/'nbs'/'runs'/'reliability.json', date=date.today().isoformat(), machine=this_machine(), **res)
+
+@pytest.fixture(scope='module')
+def photos(tmp_path_factory):
+    "Twelve colour photos"
+    folder = tmp_path_factory.mktemp('photos')
+    for i in range(12): photo(folder/f'{i}.png', seed=i)
+    return folder
+
+@pytest.fixture(scope='module')
+def weights(tmp_path_factory):
+    "A small network with random weights"
+    torch.manual_seed(0)
+    return Colorizer(UNet(nf=2, depth=2), size=32).save(tmp_path_factory.mktemp('weights'))
+
+@pytest.fixture
+def fails(capfd):
+    "`fails(command, *args, **kwargs)`: the one line with which a command ends"
+    def _fails(f, *args, **kwargs):
+        with pytest.raises(CliError) as e: f(*args, **kwargs)
+        assert len(str(e.value).splitlines()) == 1
+        return str(e.value)
+    return _fails
+
+@pytest.fixture
+def colorize(weights, capfd):
+    "`colorize(*args)`: exit code, the names of the results, the lines of complaint"
+    def _colorize(*args, **kwargs):
+        capfd.readouterr()
+        rc = cli.colorize(*map(str, args), weights=str(weights), **kwargs)
+        out, err = capfd.readouterr()
+        return rc, [o for o in out.splitlines() if o], err.splitlines()
+    return _colorize
+
+# Training survives
+
+def kill(times, seed):
+    p = subprocess.run([sys.executable, HERE/'kill_training.py', str(times), str(seed)], capture_output=True, text=True, env={**os.environ, 'OMP_NUM_THREADS': '1'})
+    assert not p.returncode, p.stderr
+    res = json.loads(p.stdout)
+    assert res['kills'] == times and res['finished'] == res['equal'] > 0 and res['passed_over'] == 0
+    return res
+
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='needs fork')
+def test_killed_at_random_moments(): kill(3, 0)
+
+@pytest.mark.slow
+def test_killed_fifty_times(): record('killed', **kill(50, 1))
+
+def test_interrupted_with_other_workers_ends_the_same(photos, tmp_path, monkeypatch):
+    def train(out, **kwargs): return cli.train([str(photos)], out=str(tmp_path/out), **{**TINY, 'epochs': 3, **kwargs})
+    def stop_after(n):
+        before = Checkpoint.after_batch
+        def after_batch(self):
+            before(self)
+            if self.train_iter == n: os.kill(os.getpid(), 15)
+        monkeypatch.setattr(Checkpoint, 'after_batch', after_batch)
+        return before
+    assert train('whole') == 0
+    before = stop_after(4)
+    assert train('cut', workers=2) == 128 + 15
+    monkeypatch.setattr(Checkpoint, 'after_batch', before)
+    assert (tmp_path/'cut'/'models').exists() and (tmp_path/'cut'/'model.safetensors').exists()
+    assert train('cut', workers=1, resume=True) == 0
+    assert (tmp_path/'cut'/'model.safetensors').read_bytes() == (tmp_path/'whole'/'model.safetensors').read_bytes()
+
+@contextmanager
+def file_limit(n):
+    "No file may become larger than `n` bytes: a disk that is full"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n, before[1]))
+    try: yield
+    finally: resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+@pytest.mark.parametrize('room', [0, 1, 1000, 30_000])
+def test_full_disk_leaves_the_last_checkpoint(room, tmp_path):
+    file = save_whole(dict(x=torch.zeros(9)), tmp_path/'x.pth', sha256=True)
+    before = file.read_bytes()
+    with file_limit(room), pytest.raises(OSError, match='File too large') as e: save_whole(dict(x=torch.zeros(99_999)), file, sha256=True)
+    assert e.value.filename == str(file) and file.read_bytes() == before and read_whole(file)['x'].shape == (9,)
+    assert {o.name for o in tmp_path.iterdir()} == {'x.pth', 'x.pth.sha256'}
+
+def test_full_disk_ends_training_with_one_line(photos, tmp_path, fails):
+    with file_limit(50_000): says = fails(cli.train, [str(photos)], out=str(tmp_path/'out'), **TINY)
+    assert says.endswith('checkpoint_00001_0000000.pth: File too large') and not list((tmp_path/'out'/'models').iterdir())
+
+def test_folder_that_cannot_be_written(photos, tmp_path, fails):
+    (tmp_path/'file').touch()
+    assert 'file: File exists' in fails(cli.train, [str(photos)], out=str(tmp_path/'file'), **TINY)
+    (tmp_path/'locked').mkdir(mode=0o555)
+    if os.access(tmp_path/'locked', os.W_OK): pytest.skip('this user may write everywhere')
+    assert 'Permission denied' in fails(cli.train, [str(photos)], out=str(tmp_path/'locked'), **TINY)
+
+def test_out_of_memory_suggests_less(photos, weights, tmp_path, fails, colorize, monkeypatch):
+    class Huge(nn.Module):
+        def forward(self, x): return torch.empty(2**58)
+    monkeypatch.setattr(UNet, 'forward', Huge.forward)
+    assert fails(cli.train, [str(photos)], out=str(tmp_path/'out'), **TINY) == 'colorize-train: out of memory: a smaller --size needs less, and so does a smaller --bs, --nf or --workers'
+    photo(tmp_path/'x.png')
+    rc, out, err = colorize(tmp_path/'x.png')
+    assert rc == 1 and not out and err == [f'colorize: {tmp_path/"x.png"}: out of memory']
+
+def test_a_loss_that_is_no_number(photos, tmp_path, fails):
+    says = fails(cli.train, [str(photos)], out=str(tmp_path/'out'), **{**TINY, 'lr': 1e30, 'epochs': 5})
+    assert 'not finite in epoch 1, batch ' in says and f'{photos}' in says and 'the last checkpoint stays' in says
+
+def test_unreadable_photos_are_listed_and_limited(photos, tmp_path, fails, capfd):
+    folder = shutil.copytree(photos, tmp_path/'photos')
+    for i in range(2): (folder/f'bad {i}\n.png').write_text('not a photo')
+    assert '2 of 14 photos cannot be read, more than --max-unreadable 0.1 allows' in fails(cli.train, [str(folder)], out=str(tmp_path/'out'), **TINY)
+    capfd.readouterr()
+    assert not cli.train([str(folder)], out=str(tmp_path/'out'), max_unreadable=.5, **TINY)
+    assert [o for o in capfd.readouterr().err.splitlines() if 'cannot be read' in o] == [f'colorize-train: left out, cannot be read: {str(folder)!r}'[:-1] + f'/bad {i}\\n.png\'' for i in range(2)]
+
+def test_a_photo_that_vanishes_during_training(photos, tmp_path, fails, monkeypatch):
+    folder = shutil.copytree(photos, tmp_path/'photos')
+    before = Checkpoint.after_epoch
+    def after_epoch(self):
+        before(self)
+        for o in folder.iterdir(): o.unlink()
+    monkeypatch.setattr(Checkpoint, 'after_epoch', after_epoch)
+    for workers in (0, 1):
+        shutil.copytree(photos, folder, dirs_exist_ok=True)
+        says = fails(cli.train, [str(folder)], out=str(tmp_path/f'out{workers}'), **{**TINY, 'workers': workers})
+        assert re.fullmatch(r'colorize-train: .*\d+\.png.*No such file or directory.*|colorize-train: .*No such file or directory: .*png\'', says), says
+        assert [o.name for o in (tmp_path/f'out{workers}'/'models').glob('*.pth')] == ['checkpoint_00001_0000000.pth']
+
+def test_resume_refuses_other_options_and_photos(photos, tmp_path, fails, monkeypatch):
+    folder = shutil.copytree(photos, tmp_path/'photos')
+    monkeypatch.setattr(cli, 'forget_checkpoints', lambda learn: None)
+    cli.train([str(folder)], out=str(tmp_path/'out'), **TINY)
+    again = dict(TINY, out=str(tmp_path/'out'), resume=True)
+    assert 'begun with bs 4, not 3' in fails(cli.train, [str(folder)], **{**again, 'bs': 3})
+    photo(folder/'new.png', seed=99)
+    assert re.search(r'begun with photos 12 \(\w+\), not 13 \(', fails(cli.train, [str(folder)], **again))
+    (folder/'new.png').unlink()
+    for o in (tmp_path/'out'/'models').glob('*.pth'): o.write_bytes(o.read_bytes()[:-1])
+    assert 'none of the checkpoints in' in fails(cli.train, [str(folder)], **again)
+
+# Loading is safe
+
+class Evil:
+    "Makes a file when it is unpickled"
+    def __init__(self, file): self.file = file
+    def __reduce__(self): return Path.touch, (self.file,)
+
+def test_malicious_pickles_are_refused(photos, tmp_path):
+    mark = tmp_path/'executed'
+    pickle.loads(pickle.dumps(Evil(mark)))
+    assert mark.exists()
+    mark.unlink()
+    files = [tmp_path/f'{o}.pth' for o in ('raw', 'zipped', 'nested')]
+    files[0].write_bytes(pickle.dumps(Evil(mark)))
+    torch.save(Evil(mark), files[1])
+    torch.save(dict(model={'x': torch.zeros(1)}, opt=None, callbacks=dict(ema=Evil(mark))), files[2])
+    dls = colorization_dls(photos, 32, 4, num_workers=0, dl_type=ResumableDL)
+    learn = pix2pix_learner(dls, UNet(nf=2, depth=2), gan=None, path=tmp_path, model_dir='.', cbs=Checkpoint())
+    for f in files:
+        for load in (read_whole, lambda o: learn.load(o.stem), Colorizer.from_pretrained, lambda o: Colorizer.from_pretrained(shutil.copy(o, o.with_suffix('.safetensors')))):
+            with pytest.raises(ValueError) as e: load(f)
+            assert len(str(e.value).splitlines()) == 1 and str(e.value).startswith(('cannot use', 'cannot read'))
+        shutil.copy(f, tmp_path/'checkpoint_00001_0000000.pth')
+        with pytest.raises(ValueError, match='none of the checkpoints'): learn.resume(lambda o: None)
+    assert not mark.exists()
+
+def test_the_package_unpickles_nothing_else():
+    for file in Path(colorize_nb.__file__).parent.glob('*.py'):
+        text = file.read_text(encoding='utf-8')
+        for call in re.findall(r'torch\.load\([^\n]*', text): assert 'weights_only=True' in call, f'{file.name}: {call}'
+        assert not re.search(r'\b(pickle\.loads?|load_learner|load_pickle|joblib|(?<![\w.])eval|(?<![\w.])exec)\(', text), file.name
+        assert not re.search(r'shell=True|os\.system', text), file.name
+
+def test_checkpoints_of_other_networks(photos, tmp_path):
+    dls = colorization_dls(photos, 32, 4, num_workers=0)
+    learner = lambda nf, **kwargs: pix2pix_learner(dls, UNet(nf=nf, depth=2), gan=None, path=tmp_path, **kwargs)
+    learner(2).save('two')
+    with pytest.raises(ValueError, match='two.pth: made for other networks') as e: learner(4).load('two')
+    assert len(str(e.value).splitlines()) == 1
+    with pytest.raises(KeyError, match='ema'): learner(2, ema=.9).load('two')
+
+def change(tensors, info):
+    "Ways to spoil a file of weights, with what must be said"
+    first, *_ = tensors
+    yield 'of another shape', {**tensors, first: torch.zeros(1)}, info
+    yield '1 missing', {k: v for k, v in tensors.items() if k != first}, info
+    yield '1 unknown', {**tensors, 'more': torch.zeros(1)}, info
+    yield 'unknown architecture', tensors, {**info, 'arch': 'os.system'}
+    yield "can't be built from its header", tensors, {**info, 'config': {'depth': 'x'}}
+    yield "can't be built from its header", tensors, {**info, 'config': {'layers': 9}}
+    yield "header doesn't describe", tensors, {k: v for k, v in info.items() if k != 'arch'}
+    yield "header doesn't describe", tensors, {**info, 'config': 7}
+    yield "header doesn't describe", tensors, {**info, 'size': 'x'}
+    yield "header doesn't describe", tensors, {**info, 'size': -1}
+    yield "header doesn't describe", tensors, {**info, 'config': {**info['config'], 'depth': 10**12}}
+    yield "header doesn't describe", tensors, []
+
+def test_weights_that_do_not_fit(weights, tmp_path):
+    from colorize_nb.inference import read_weights
+    info, tensors = read_weights(weights)
+    for says, t, i in change(tensors, info):
+        save_file(t, file := tmp_path/'x.safetensors', {'colorizer': json.dumps(i)})
+        with pytest.raises(ColorizeError, match=re.escape(says)) as e: Colorizer.from_pretrained(file)
+        assert len(str(e.value).splitlines()) == 1 and 'x.safetensors' in str(e.value)
+
+def test_weights_that_are_torn(weights, tmp_path):
+    whole, file = weights.read_bytes(), tmp_path/'x.safetensors'
+    for n in (0, 1, 7, 8, 9, 100, len(whole)//2, len(whole) - 1):
+        file.write_bytes(whole[:n])
+        with pytest.raises(ColorizeError, match='not a safetensors file') as e: Colorizer.from_pretrained(file)
+        assert len(str(e.value).splitlines()) == 1
+    for n in (0, 2**32, 2**62, 2**64 - 1):
+        file.write_bytes(struct.pack('<Q', n) + whole[8:])
+        with pytest.raises(ColorizeError): Colorizer.from_pretrained(file)
+
+# Files that lie, and names
+
+def bomb(file, w, h):
+    "A PNG that says it is `w` by `h`, a few bytes long"
+    chunk = lambda kind, data: struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
+    file.write_bytes(b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', struct.pack('>IIBBBBB', w, h, 8, 2, 0, 0, 0)) + chunk(b'IDAT', zlib.compress(b'\0'*99)) + chunk(b'IEND', b''))
+    return file
+
+@pytest.mark.parametrize('w, h, says', [(60_000, 60_000, 'decompression bomb'), (2**31 - 1, 2**31 - 1, 'decompression bomb'), (0, 5, 'cannot read'), (9000, 9000, 'truncated')])
+def test_absurd_headers(w, h, says, photos, tmp_path, colorize, capfd):
+    good = photo(tmp_path/'good.png')
+    rc, out, err = colorize(good, bomb(tmp_path/'bomb.png', w, h))
+    assert rc == 1 and out == [str(tmp_path/'good_colour.png')] and 'bomb.png: ' in err[0] and says in err[0] and len(err) == 2
+    folder = shutil.copytree(photos, tmp_path/'photos')
+    shutil.copy(tmp_path/'bomb.png', folder)
+    assert [o.name for o in colorization_dls(folder, 32, 4, num_workers=0).unreadable] == ['bomb.png']
+
+def test_symbolic_links_that_lead_in_a_circle(photos, tmp_path, colorize):
+    folder = shutil.copytree(photos, tmp_path/'photos')
+    (folder/'deep').mkdir()
+    for name, to in (('a.png', 'b.png'), ('b.png', 'a.png'), ('here', '.'), ('deep/up', '..'), ('deep/upwards', '..'), ('dangling.png', 'nowhere'), ('zero.png', folder/'0.png')): (folder/name).symlink_to(to)
+    rc, out, err = colorize(folder, recursive=True, out=str(tmp_path/'out'))
+    assert rc == 0 and len(out) == 12 and not err
+    rc, out, err = colorize(folder/'a.png', folder/'1.png')
+    assert rc == 1 and len(out) == 1 and 'a.png: Too many levels of symbolic links' in err[0]
+    for o in ('a.png', 'b.png', 'dangling.png'): (folder/o).unlink()
+    assert len(find_photos(folder)) == 13  # and the result beside `1.png`; each file once
+
+NAMES = ['with space', "quote ' \" `", '$(touch x)', '-o', '日本語 ñ é', 'e\u0301', '🦊', 'a\nb', 'tab\tbell\a', 'a..', '%s{0}', 'x'*234, 'ж'*117]
+
+@pytest.mark.parametrize('stem', NAMES)
+def test_names(stem, tmp_path, colorize):
+    photo(file := tmp_path/f'{stem}.png')
+    rc, out, err = colorize(file, out=str(tmp_path/'out'))
+    assert rc == 0 and not err and [o.name for o in (tmp_path/'out').iterdir()] == [f'{stem}_colour.png']
+    assert '\n'.join(out) == str(tmp_path/'out'/f'{stem}_colour.png')
+    assert {o.name for o in tmp_path.iterdir()} == {file.name, 'out'}
+
+def test_the_longest_names(tmp_path, colorize):
+    good, file = photo(tmp_path/'good.png'), photo(tmp_path/f'{"x"*251}.png')
+    rc, out, err = colorize(file, good)
+    assert rc == 1 and len(out) == 1 and err[0].endswith('File name too long') and len(err) == 2
+    assert {o.name for o in tmp_path.iterdir()} == {file.name, good.name, 'good_colour.png'}
+
+def test_a_name_that_is_no_unicode(weights, tmp_path):
+    name = os.fsencode(tmp_path) + b'/\xff.png'
+    try: shutil.copy(photo(tmp_path/'x.png'), name)
+    except OSError: pytest.skip('this file system takes Unicode only')
+    exe = Path(sys.executable).parent/'colorize'
+    p = subprocess.run([exe, name, '--weights', weights], capture_output=True, env={**os.environ, 'PYTHONUTF8': '1'})
+    assert p.returncode == 0 and p.stdout == os.fsencode(tmp_path) + b'/\xff_colour.png\n', p.stderr
+
+def test_a_photo_that_vanishes_and_one_that_is_read_only(tmp_path, colorize, monkeypatch):
+    files = [photo(tmp_path/f'{i}.png') for i in range(3)]
+    files[0].chmod(0o444)
+    before = save_photo
+    def save_and_remove(img, path):
+        files[1].unlink(missing_ok=True)
+        return before(img, path)
+    monkeypatch.setattr('colorize_nb.inference.save_photo', save_and_remove)
+    rc, out, err = colorize(*files)
+    assert rc == 1 and out == [str(tmp_path/f'{i}_colour.png') for i in (0, 2)] and err[0] == f'colorize: cannot read {files[1]}: no such file'
+
+def test_results_stay_in_their_folder():
+    names = st.text(st.characters(exclude_characters='/\0', exclude_categories=['Cs']), min_size=1, max_size=40).filter(lambda o: o not in ('.', '..'))
+    @settings(derandomize=True, deadline=None, max_examples=300)
+    @given(st.lists(names, min_size=1, max_size=5))
+    def check(stems):
+        res = cli.result_names([Path('in')/o for o in stems], [Path('out')]*len(stems), ('', '_compare'))
+        flat = [o for group in res for o in group]
+        assert all(o.parent == Path('out') and os.path.normpath(o).startswith('out/') for o in flat)
+        assert len(set(flat)) == len(flat)
+    check()
