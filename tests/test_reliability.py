@@ -31,8 +31,9 @@ def photo(file, size=(48, 40), seed=0):
 def record(name, **res):
     "Keep the result of a slow test beside the chapters: chapter 18 shows the table"
     from datetime import date
-    from colorize_nb.reliability import kept, this_machine
-    kept(name, HERE.parent/'nbs'/'runs'/'reliability.json', date=date.today().isoformat(), machine=this_machine(), **res)
+    from colorize_nb.experiments import machine
+    from colorize_nb.reliability import kept
+    kept(name, HERE.parent/'nbs'/'runs'/'reliability.json', date=date.today().isoformat(), machine=machine(torch.device('cpu')), **res)
 
 @pytest.fixture(scope='module')
 def photos(tmp_path_factory):
