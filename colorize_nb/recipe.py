@@ -268,7 +268,7 @@ def train_recipe(
     seed:int=42, # of everything random
     precision:str='auto', # see `pix2pix_learner`
     size:int=96, # short side of what the colorizer will look at, pixels
-    strength:float=1.15, # of its colours, see `strengthen`
+    strength:float=1.1, # of its colours, see `strengthen`
     **kwargs # of fastai's `DataBlock.dataloaders`: `num_workers`, `wif`
 )->bool: # is the recipe done?
     "Train, or train on from the checkpoints in `out`; what the last stage has learnt is written, strengthened, as model.safetensors, in half precision"
