@@ -223,7 +223,8 @@ def build_cache(
     part.mkdir(parents=True, exist_ok=True)
     try:
         with ThreadPoolExecutor(defaults.cpus) as ex, open(part/'pixels.bin', 'wb') as f:
-            for px in progress_bar(ex.map(partial(shrunk, side=side), files), total=len(files), leave=False, display=len(files) > 500):
+            small = ex.map(partial(shrunk, side=side), files)
+            for px in progress_bar(small, total=len(files), leave=False) if len(files) > 500 else small:
                 f.write(px.tobytes())
                 shapes.append(px.shape[:2])
         np.save(part/'shapes.npy', np.array(shapes))
