@@ -56,7 +56,7 @@ def command(
     def deco(f):
         @functools.wraps(f)
         def inner(*args, **kwargs):
-            if is_cli(): sys.stdout.reconfigure(errors='surrogateescape')  # names of files that are no Unicode
+            if is_cli() and hasattr(sys.stdout, 'reconfigure'): sys.stdout.reconfigure(errors='surrogateescape')  # names of files that are no Unicode
             with warnings.catch_warnings():
                 for o in ('.*torch.jit.script', '.*Disabling autocast'): warnings.filterwarnings('ignore', o)
                 try: return f(*args, **kwargs)

@@ -15,6 +15,8 @@ import math
 import os
 import random
 import shutil
+import struct
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -22,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from fastai.vision.all import *
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from .color import bytes_to_net, net_to_rgb, rgb_to_lab
 
@@ -81,9 +83,9 @@ def read_photo(
         with Image.open(fn) as im:
             if min_side: im.draft('RGB', (min_side, min_side))
             return PILImage(ImageOps.exif_transpose(im).convert('RGB'))
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as e:
+    except (OSError, SyntaxError, ValueError, EOFError, MemoryError, struct.error, zlib.error, Image.DecompressionBombError) as e:
         if isinstance(e, FileNotFoundError): raise
-        raise ValueError(f'cannot read {fn}: {e}') from e
+        raise ValueError(f'cannot read {fn}: {" ".join(str(e).split()) or type(e).__name__}') from e
 
 # %% ../nbs/01_data.ipynb #e21fb4a4
 class RandomCropFlip(RandTransform):

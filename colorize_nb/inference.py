@@ -185,7 +185,7 @@ def reading(
             yield
     except FileNotFoundError: raise ColorizeError(f'cannot read {name}: no such file') from None
     except UnidentifiedImageError: raise ColorizeError(f'cannot read {name}: not an image file') from None
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError) as e:
+    except (OSError, SyntaxError, ValueError, EOFError, MemoryError, struct.error, zlib.error, Image.DecompressionBombError) as e:
         why = getattr(e, 'strerror', None) or str(e) or type(e).__name__
         raise ColorizeError(f'cannot read {name}: ' + ' '.join(why.split())) from e
     finally:

@@ -65,13 +65,14 @@ def mutated(data, rng):
     return bytes(out)
 
 def read_both(file, colorizer):
-    "As training and as colouring read it; 'picture' or 'error', each in one line"
+    "As training and as colouring read it; 'picture', 'error' in one line, or 'memory'"
     res = []
     for read in (lambda: read_photo(file), lambda: read_photo(file, 32), lambda: mean_chroma(file), lambda: Photo(file, lenient=True), lambda: colorizer(file)):
         try: read(); res.append('picture')
         except ValueError as e:
             assert str(e).startswith('cannot read '), f'not a message of ours: {e}'
             res.append('error')
+        except MemoryError: res.append('memory')  # of which the commands make a line
     return res[-1]
 
 def main(times, seed):
@@ -99,7 +100,7 @@ def main(times, seed):
             torn.append(f'{keep}: {type(e).__name__}: {e}'[:300])
         slowest = max(slowest, time.process_time() - start)
     signal.setitimer(signal.ITIMER_PROF, 0)
-    print(json.dumps(dict(files=times, pictures={f: res[f, 'picture'] for f in dict(kinds)}, errors={f: res[f, 'error'] for f in dict(kinds)},
+    print(json.dumps(dict(files=times, pictures={f: res[f, 'picture'] for f in dict(kinds)}, errors={f: res[f, 'error'] for f in dict(kinds)}, out_of_memory=sum(res[f, 'memory'] for f in dict(kinds)),
                           tracebacks=torn, slowest_seconds=round(slowest, 2), peak_megabytes=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/1024))))
 
 if __name__ == '__main__': main(int(sys.argv[1]), int(sys.argv[2]))

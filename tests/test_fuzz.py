@@ -13,7 +13,7 @@ def fuzz(times, seed):
     assert not p.returncode, f'ended with {p.returncode}: a crash, a hang or too much memory\n{p.stderr[-3000:]}'
     res = json.loads(p.stdout)
     assert not res['tracebacks'], '\n'.join(res['tracebacks'])
-    assert sum(res['pictures'].values()) + sum(res['errors'].values()) == times and all(res['pictures'].values()) and all(res['errors'].values())
+    assert sum(res['pictures'].values()) + sum(res['errors'].values()) + res['out_of_memory'] == times and all(res['pictures'].values()) and all(res['errors'].values())
     return res
 
 pytestmark = pytest.mark.skipif(not Path('/proc/self/statm').exists(), reason='limits its memory as Linux does')
