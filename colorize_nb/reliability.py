@@ -28,7 +28,7 @@ def kept(
 TRIALS = dict(
     killed=('a training killed with SIGKILL', lambda o: o['kills'], lambda o: f"{o['kills']} times gone on with, {o['equal']} of {o['finished']} finished trainings equal to an uninterrupted one bit by bit; "
             f"{o['while_writing']} killed while writing a checkpoint; at most {o['lost_batches']['most']} batches done again", lambda o: 'nothing' if o['equal'] == o['finished'] else 'see left'),
-    fuzzed=('pictures spoilt at random', lambda o: o['files'], lambda o: f"{sum(o['pictures'].values())} were still pictures, {sum(o['errors'].values())} ended in an error of one line; "
+    fuzzed=('pictures spoilt at random', lambda o: o['files'], lambda o: f"{sum(o['pictures'].values())} were still pictures, {sum(o['errors'].values())} ended in an error of one line, {o['out_of_memory']} wanted more than 2 GB, and that is a line too; "
             f"slowest {o['slowest_seconds']:.0f} s, {o['peak_megabytes']} MB at most", lambda o: f"{len(o['tracebacks'])} tracebacks"),
     every_color=('8-bit colours to Lab and back', lambda o: o['colors'], lambda o: f"off by at most {o['worst_steps']} of a step", lambda o: 'nothing' if o['worst_steps'] < .5 else 'see left'))
 
