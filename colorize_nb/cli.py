@@ -404,9 +404,16 @@ def train_pix2pix(
     sources:list, # Folders of photos
     out:Path, # A folder for what is written
     note, # From `noting_signals`
-    resume:bool, # As for `colorize-train`, and so on
-    workers:int|None, save_every:float, skip_bad:int, max_unreadable:float,
-    epochs:int, size:int, bs:int, gan:str, seed:int,
+    resume:bool, # As for `colorize-train`, like those below
+    workers:int|None, # Processes that read photos
+    save_every:float, # Minutes between checkpoints
+    skip_bad:int, # Batches whose predictions may be not finite
+    max_unreadable:float, # Fraction of the photos that may be unreadable
+    epochs:int, # How often each photo is seen
+    size:int, # Side of the squares, pixels
+    bs:int, # Photos per batch
+    gan:str, # Adversarial loss, or none
+    seed:int, # Of everything random
     **kwargs # Of `pix2pix_learner`
 )->list: # The files
     "Train as `colorize-train` says, and write what came of it."

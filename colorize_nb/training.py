@@ -439,7 +439,11 @@ def set_rng_state(
 # %% ../nbs/06_training.ipynb #a6d10c27
 class NotFinite(ValueError):
     "Training has gone wrong; the message says where"
-    def __init__(self, why): super().__init__(why); self.why = why
+    def __init__(self,
+        why:str, # one line
+    ):
+        super().__init__(why)
+        self.why = why
     def __str__(self): return self.why  # fastai puts its own words into `args`
 
 class Checkpoint(StatefulCallback):
