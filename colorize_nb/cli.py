@@ -217,6 +217,7 @@ def _find(paths, recursive, resume, out):
     files = without_results(list(folders)) if resume else list(folders)
     return files,[folders[o] for o in files],bad
 
+# %% ../nbs/09_cli.ipynb #c0105e17
 @call_parse
 @command('colorize')
 def colorize(
@@ -400,6 +401,7 @@ def write_training(
     colorizer = Colorizer.from_learner(learn)
     return [colorizer.save(out), results_sheet(learn.dls, {title: colorizer}, out/'results.png'), save_figure(learn.plot_losses()[0], out/'losses.png')]
 
+# %% ../nbs/09_cli.ipynb #c0105e15
 def train_pix2pix(
     sources:list, # Folders of photos
     out:Path, # A folder for what is written
@@ -453,6 +455,7 @@ def train_recipe(
     if not done: print('The recipe is not done yet: the same command goes on with it')
     return [o for o in (out/'model.safetensors', out/'log.jsonl') if o.exists()]
 
+# %% ../nbs/09_cli.ipynb #c0105e16
 @call_parse
 @command('colorize-train', less=', and so does a smaller --bs, --nf or --workers')
 def train(

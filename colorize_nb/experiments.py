@@ -331,6 +331,7 @@ def run(
     (out/'checkpoint.pth').unlink(missing_ok=True)
     return res
 
+# %% ../nbs/10_fifteen_epochs.ipynb #c0105e13
 def fingerprint(
     *models:nn.Module, # in this order
 )->str: # 64 hexadecimal digits
@@ -340,6 +341,7 @@ def fingerprint(
         for t in m.state_dict().values(): h.update(t.cpu().contiguous().numpy().tobytes())
     return h.hexdigest()
 
+# %% ../nbs/10_fifteen_epochs.ipynb #c0105e14
 def truth_file(
     e:Experiment, # the run's description
     folder:Path, # of a chapter's runs

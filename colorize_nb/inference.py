@@ -536,14 +536,6 @@ class Colorizer:
         return self.model(L.to(device)).float()
 
     @torch.inference_mode()
-    def chroma(self, photo:Photo, saturation:float=1.)->ChromaUpsampler:
-        "The model's chroma for a photo."
-        L = rgb_to_net(to_tensor(photo.shrink(working_size(photo.size, self.size))))[0]
-        ab = self.ab(L).cpu()
-        if not ab.isfinite().all(): raise ColorizeError("the model's colours are not numbers: its weights are damaged")
-        return ChromaUpsampler(L, saturation*ab, photo.size)
-
-    @torch.inference_mode()
     def __call__(self,
         image:str|Path|Image.Image|np.ndarray|Photo, # A photo of any kind and size; of a coloured one only L is looked at
         saturation:float=1., # Strength of the colours: 0 is grey, 1 as the model says
@@ -552,6 +544,16 @@ class Colorizer:
         "Colour a photo: its lightness stays, its colours are the model's."
         photo = as_photo(image, lenient)
         return paint(photo, self.chroma(photo, saturation))
+
+# %% ../nbs/07_inference.ipynb #c0105e18
+@patch
+@torch.inference_mode()
+def chroma(self:Colorizer, photo:Photo, saturation:float=1.)->ChromaUpsampler:
+    "The model's chroma for a photo."
+    L = rgb_to_net(to_tensor(photo.shrink(working_size(photo.size, self.size))))[0]
+    ab = self.ab(L).cpu()
+    if not ab.isfinite().all(): raise ColorizeError("the model's colours are not numbers: its weights are damaged")
+    return ChromaUpsampler(L, saturation*ab, photo.size)
 
 # %% ../nbs/07_inference.ipynb #9e9c9aaa
 @patch

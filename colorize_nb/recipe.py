@@ -249,6 +249,7 @@ def run_stage(
         with learn.no_logging(), learn.no_bar(): learn.fit(leg.stage.pictures)
     return {k: v.detach().cpu().clone() for k,v in learn.ema.model.state_dict().items()}
 
+# %% ../nbs/15_recipe.ipynb #c0105e11
 @torch.no_grad()
 def strengthen(
     model:PretrainedUNet, # or any model that ends in a layer `head` and tanh; changed in place
@@ -258,6 +259,7 @@ def strengthen(
     for o in model.head.parameters(): o.mul_(strength)
     return model
 
+# %% ../nbs/15_recipe.ipynb #c0105e12
 def train_recipe(
     stages:tuple, # of `Stage`
     train:list, # photos

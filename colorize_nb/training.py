@@ -135,9 +135,11 @@ class ColorLearner(Learner):
         if state['opt'] is not None: self.opt.load_state_dict(state['opt'])
         for cb in self._grab_cbs(StatefulCallback): cb.load_state_dict(state['callbacks'][cb.name])
 
-    def _do_fit(self):
-        first, self.first_epoch = self.first_epoch, 0
-        for self.epoch in range(first, self.n_epoch): self._with_events(self._do_epoch, 'epoch', CancelEpochException)
+# %% ../nbs/06_training.ipynb #c0105e19
+@patch
+def _do_fit(self:ColorLearner):
+    first, self.first_epoch = self.first_epoch, 0
+    for self.epoch in range(first, self.n_epoch): self._with_events(self._do_epoch, 'epoch', CancelEpochException)
 
 # %% ../nbs/06_training.ipynb #7dc6dd27
 class Adversary(StatefulCallback):
