@@ -513,7 +513,7 @@ def find_weights(
 class Colorizer:
     "Colours photos with a generator."
     def __init__(self,
-        model:nn.Module, # Maps L (B,1,H,W) in [-1,1] to ab (B,2,H,W) in [-1,1], for any H and W; set to evaluation mode
+        model:nn.Module, # Maps L (B,1,H,W) in [-1,1] to ab (B,2,H,W) in [-1,1], for any H and W; set to evaluation mode, its weights' channels last
         size:int=128, # Short side of what the model sees, in pixels
     ): self.model,self.size = model.eval().to(memory_format=torch.channels_last),size
 
