@@ -126,12 +126,17 @@ def look_up(
     return table.index_select(0, (x*(len(table) - 1)).add_(0.5).int().flatten()).view(x.shape)
 
 # %% ../nbs/00_color.ipynb #140a1c3b
+_TO_ROOT = torch.tensor(_TO_XYZ)*(len(ROOT) - 1)  # from linear R, G, B to places in the table
+_TO_NET = torch.tensor([[0, 116/50, 0], [500/_AB, -500/_AB, 0], [0, 200/_AB, -200/_AB]])
+
 def bytes_to_net(
     px:Tensor, # 8-bit sRGB, uint8, (...,3,H,W)
 )->tuple[Tensor,Tensor]: # L (...,1,H,W) and ab (...,2,H,W), both in [-1,1], float32
-    "`rgb_to_net` of bytes: on a CPU by tables, several times faster."
+    "`rgb_to_net` of bytes: on a CPU by two tables and two small matrices, several times faster."
     if px.device.type!='cpu': return rgb_to_net(px.float()/255)
     if px.ndim > 3: return tuple(map(torch.stack, zip(*map(bytes_to_net, px))))  # picture by picture: each fits into the cache
-    light = LINEAR.index_select(0, px.int().flatten()).view(px.shape)
-    fx,fy,fz = look_up(ROOT, _mix(light, _TO_XYZ)).unbind(-3)
-    return (fy*116 - 66)[...,None,:,:]/50, torch.stack([(fx-fy)*500, (fy-fz)*200], -3)/_AB
+    light = LINEAR.index_select(0, px.int().flatten()).view(3, -1)
+    roots = ROOT.index_select(0, (_TO_ROOT @ light).add_(.5).int().flatten()).view(3, -1)
+    net = (_TO_NET @ roots).view(px.shape)
+    return net[:1] - 66/50, net[1:]
+
