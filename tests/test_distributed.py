@@ -1,5 +1,4 @@
 "Two processes over gloo train as one does"
-import os, socket, subprocess, sys
 from pathlib import Path
 
 import pytest
@@ -8,21 +7,10 @@ import torch
 from two_processes import gradients
 
 @pytest.fixture(scope='module')
-def ranks(tmp_path_factory):
+def ranks(run, tmp_path_factory):
     "What `two_processes.py` kept on both ranks, and the folder where it did"
     folder = tmp_path_factory.mktemp('two')
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        port = s.getsockname()[1]
-    def start(rank):
-        env = dict(os.environ, RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE='2', LOCAL_WORLD_SIZE='2', MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port),
-                   ACCELERATE_USE_CPU='true', OMP_NUM_THREADS='1')
-        return subprocess.Popen([sys.executable, Path(__file__).with_name('two_processes.py'), folder], env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    processes = [start(r) for r in range(2)]
-    try: outs = [p.communicate(timeout=300)[0] for p in processes]
-    finally:
-        for p in processes: p.kill()
-    assert not any(p.returncode for p in processes), '\n'.join(outs)[-3000:]
+    run('python', Path(__file__).with_name('two_processes.py'), folder, timeout=300)
     return [torch.load(folder/f'{r}.pt', weights_only=True) for r in range(2)], folder
 
 @pytest.mark.parametrize('norm, gan', [('batch', 'vanilla'), ('instance', 'hinge')])

@@ -1,5 +1,7 @@
-"""Trains small networks as one of several processes, and keeps what the tests compare: `python two_processes.py FOLDER`, with RANK and WORLD_SIZE set."""
-import sys, warnings
+"""Trains small networks in two processes, and keeps what the tests compare as 0.pt and 1.pt: `python two_processes.py FOLDER`.
+
+The two are forked from one that has imported everything; apart from that they are what `torchrun` starts."""
+import multiprocessing, os, socket, sys, warnings
 from pathlib import Path
 
 warnings.filterwarnings('ignore', '.*torch.jit.script')
@@ -11,6 +13,7 @@ from fastai.data.core import DataLoaders
 from fastai.data.load import DataLoader
 from fastai.torch_core import distrib_barrier, num_distrib, rank_distrib, set_seed
 
+import colorize_nb.distributed
 from colorize_nb.discriminator import PatchGAN
 from colorize_nb.generator import UNet
 from colorize_nb.training import Adversary, Preview, pix2pix_learner
@@ -50,11 +53,10 @@ def weights(learn): return [{k: v.clone() for k,v in o.state_dict().items()} for
 
 def train(folder):
     "51 steps on 21 pictures, 4 a process; another beginning on each rank; then once more from what was saved"
-    def learner(seed):
+    def learner(seed, *cbs):
         set_seed(seed)
-        return pix2pix_learner(loaders(21, 4, shuffle=True), UNet(nf=4, depth=4), PatchGAN(patch=16, nf=4), gan='hinge', ema=.9, lr=1e-3, path=folder,
-                               cbs=[CSVLogger('log.csv'), Preview(10, 2, file=folder/'preview.png'), Watch()])
-    learn = learner(rank_distrib())
+        return pix2pix_learner(loaders(21, 4, shuffle=True), UNet(nf=4, depth=4), PatchGAN(patch=16, nf=4), gan='hinge', ema=.9, lr=1e-3, path=folder, cbs=cbs)
+    learn = learner(rank_distrib(), CSVLogger('log.csv'), Preview(10, 2), Watch())
     quietly(learn, lambda: learn.fit_pix2pix(17))
     res = dict(weights=weights(learn), steps=learn.train_iter, seen=learn.watch.seen, callbacks=[o.name for o in learn.cbs], valid=learn.recorder.values[-1][1])
     learn.save('saved')
@@ -66,11 +68,21 @@ def train(folder):
         quietly(o, lambda: o.fit(1, lr=1e-3))
     return dict(res, on=weights(learn), again=weights(again))
 
-if __name__ == '__main__':
-    import colorize_nb.distributed
+def one(rank, port, folder):
+    "What the process of a rank does"
+    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE='2', LOCAL_WORLD_SIZE='2', MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port),
+                      ACCELERATE_USE_CPU='true', OMP_NUM_THREADS='1')
     torch.set_num_threads(1)
-    folder = Path(sys.argv[1])
     res = dict(gradients={k: gradients(4, *k) for k in (('batch', 'vanilla'), ('instance', 'hinge'))}, **train(folder))
-    torch.save(res, folder/f'{rank_distrib()}.pt')
+    torch.save(res, folder/f'{rank}.pt')
     distrib_barrier()
     torch.distributed.destroy_process_group()
+
+if __name__ == '__main__':
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        port = s.getsockname()[1]
+    processes = [multiprocessing.get_context('fork').Process(target=one, args=(r, port, Path(sys.argv[1]))) for r in range(2)]
+    for p in processes: p.start()
+    for p in processes: p.join()
+    sys.exit(any(p.exitcode for p in processes))
