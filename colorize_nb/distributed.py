@@ -7,8 +7,8 @@ Docs: https://colorize-nb.github.io/colorize_nb/many_devices.html.md"""
 # %% auto #0
 __all__ = ['CPUSyncBatchNorm', 'sync_on_cpu', 'rank_distrib', 'set_seed', 'teardown_distrib']
 
-# %% ../nbs/21_many_devices.ipynb #7582922a
-import torch
+# %% ../nbs/21_many_devices.ipynb #5d3330e7
+import accelerate, torch
 from fastai.callback.progress import CSVLogger
 from fastai.distributed import *
 from fastai.vision.all import *
@@ -62,14 +62,14 @@ def sync_on_cpu(
         if type(m) is nn.BatchNorm2d: m.__class__ = CPUSyncBatchNorm
     return model
 
-# %% ../nbs/21_many_devices.ipynb #782f223d
+# %% ../nbs/21_many_devices.ipynb #8696c72c
 @patch
 def to_distributed(self:ColorLearner,
     sync_bn:bool=True, # batch norm over the pictures of all processes
     **kwargs, # of accelerate's `Accelerator`
 )->ColorLearner: # the same
     "`distrib_ctx` begins with this: fastai's, and only rank 0 keeps the callbacks that write or draw"
-    if self._grab_cbs(Checkpoint): raise ValueError('Checkpoint is for one process; with several, save with SaveModelCallback(every_epoch=True)')
+    if self._grab_cbs(Checkpoint): raise ValueError('Checkpoint is for one process; with several, save with SaveModelCallback(every_epoch=True, with_opt=True)')
     if rank_distrib(): self.remove_cbs(self._grab_cbs((CSVLogger, Preview)))
     if on_cpu := torch.device(self.dls.device).type == 'cpu' and sync_bn:
         for o in (self.model, *self._grab_cbs(Adversary).attrgot('D')): sync_on_cpu(o)

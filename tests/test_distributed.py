@@ -10,7 +10,7 @@ from two_processes import gradients
 def ranks(run, tmp_path_factory):
     "What `two_processes.py` kept on both ranks, and the folder where it did"
     folder = tmp_path_factory.mktemp('two')
-    run('python', Path(__file__).with_name('two_processes.py'), folder, timeout=300)
+    run('python', Path(__file__).with_name('two_processes.py'), folder)
     return [torch.load(folder/f'{r}.pt', weights_only=True) for r in range(2)], folder
 
 @pytest.mark.parametrize('norm, gan', [('batch', 'vanilla'), ('instance', 'hinge')])

@@ -9,6 +9,7 @@ warnings.filterwarnings('ignore', '.*torch.jit.script')
 import torch
 from fastai.callback.core import Callback
 from fastai.callback.progress import CSVLogger
+from fastai.callback.tracker import SaveModelCallback
 from fastai.data.core import DataLoaders
 from fastai.data.load import DataLoader
 from fastai.torch_core import distrib_barrier, num_distrib, rank_distrib, set_seed
@@ -56,12 +57,12 @@ def train(folder):
     def learner(seed, *cbs):
         set_seed(seed)
         return pix2pix_learner(loaders(21, 4, shuffle=True), UNet(nf=4, depth=4), PatchGAN(patch=16, nf=4), gan='hinge', ema=.9, lr=1e-3, path=folder, cbs=cbs)
-    learn = learner(rank_distrib(), CSVLogger('log.csv'), Preview(10, 2), Watch())
+    learn = learner(rank_distrib(), CSVLogger('log.csv'), Preview(10, 2), SaveModelCallback(every_epoch=16, with_opt=True), Watch())
     quietly(learn, lambda: learn.fit_pix2pix(17))
     res = dict(weights=weights(learn), steps=learn.train_iter, seen=learn.watch.seen, callbacks=[o.name for o in learn.cbs], valid=learn.recorder.values[-1][1])
-    learn.save('saved')
     distrib_barrier()
-    again = learner(rank_distrib() + 5).load('saved')
+    again = learner(rank_distrib() + 5).load('model_16')
+    learn.remove_cbs(learn.cbs.filter(lambda o: isinstance(o, (CSVLogger, Preview, SaveModelCallback))))
     for o in (learn, again):
         set_seed(rank_distrib())
         o.dls.train.rng.seed(0)
