@@ -62,7 +62,7 @@ def sync_on_cpu(
         if type(m) is nn.BatchNorm2d: m.__class__ = CPUSyncBatchNorm
     return model
 
-# %% ../nbs/21_many_devices.ipynb #8696c72c
+# %% ../nbs/21_many_devices.ipynb #c0a827d7
 @patch
 def to_distributed(self:ColorLearner,
     sync_bn:bool=True, # batch norm over the pictures of all processes
@@ -71,7 +71,7 @@ def to_distributed(self:ColorLearner,
     "`distrib_ctx` begins with this: fastai's, and only rank 0 keeps the callbacks that write or draw"
     if self._grab_cbs(Checkpoint): raise ValueError('Checkpoint is for one process; with several, save with SaveModelCallback(every_epoch=True, with_opt=True)')
     if rank_distrib(): self.remove_cbs(self._grab_cbs((CSVLogger, Preview)))
-    if on_cpu := torch.device(self.dls.device).type == 'cpu' and sync_bn:
+    if on_cpu := sync_bn and torch.device(self.dls.device or default_device()).type == 'cpu':
         for o in (self.model, *self._grab_cbs(Adversary).attrgot('D')): sync_on_cpu(o)
     return Learner.to_distributed(self, sync_bn and not on_cpu, **kwargs)
 
