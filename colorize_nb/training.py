@@ -160,10 +160,11 @@ class Adversary(StatefulCallback):
         self.D.to(device).train()
         if self.d_opt is None: self.d_opt = self.opt_func(list(self.D.parameters()), lr=self.opt.hypers[-1]['lr']*self.lr_mult)
         self.scaler = torch.amp.GradScaler(device.type, enabled=scaler is not None and scaler.is_enabled())
+        self.shared = self._share()
 
     def after_pred(self):
         self.D.requires_grad_(True)
-        real, fake = self.D(self.x, self.y), self.D(self.x, self.pred.detach())
+        real, fake = self.shared(self.x, self.y), self.D(self.x, self.pred.detach())
         loss = self.gan.d_loss(real, fake)
         with torch.autocast(loss.device.type, enabled=False): self.scaler.scale(loss).backward()
         self.d_opt.set_hyper('lr', self.opt.hypers[-1]['lr']*self.lr_mult)
@@ -177,6 +178,15 @@ class Adversary(StatefulCallback):
         g = self.gan.g_loss(self.D(self.x, self.pred))
         self.learn.loss_grad = self.loss_grad + self.weight*g
         self._record(gan=g)
+
+    def after_fit(self): self.shared = None
+
+    def _share(self):
+        "D; in a `distrib_ctx` in a wrapper that, once its forward has been called, averages D's gradients over all processes"
+        trainer = getattr(self.learn, 'distributed_trainer', None)
+        if trainer is None: return self.D
+        if trainer.sync_bn: self.D = nn.SyncBatchNorm.convert_sync_batchnorm(self.D)
+        return trainer.accelerator.prepare(self.D.requires_grad_(True))
 
     def _record(self, **kwargs):
         for k,v in kwargs.items(): self.history[k].append(v.detach().mean())
@@ -248,6 +258,8 @@ class EMA(StatefulCallback):
     def before_fit(self):
         self._swap_back()
         if self.model_avg is None: self.model_avg = deepcopy(get_model(self.learn.model)).eval().requires_grad_(False)
+    def before_train(self):
+        if not self.n: self.model_avg.load_state_dict(get_model(self.learn.model).state_dict())  # on several devices the model has rank 0's weights only now
     def after_step(self):
         d, self.n = min(self.decay, (1 + self.n)/(10 + self.n)), self.n + 1
         with torch.no_grad():
@@ -302,7 +314,7 @@ class Preview(Callback):
             self._add('grey', torch.zeros_like(self.ab))
     def after_batch(self):
         if (self.train_iter) % self.every: return
-        model = self.learn.model
+        model = get_model(self.learn.model)
         model.eval()
         with torch.no_grad(): self._add(f'batch {self.train_iter}', model(self.L))
         model.train()
