@@ -175,7 +175,7 @@ class Leg(StatefulCallback):
         adv, per = (getattr(self.learn, o, None) for o in ('adversary', 'perceptual'))
         row = dict(stage=self.stage.name, pictures=self.seen, minutes=round(self.learn.checkpoint.minutes, 1),
                    **dict(zip(self.recorder.metric_names[1:-1], self.recorder.log[1:])))
-        if per: row['perceptual'] = torch.stack(per.values).mean().item()
+        if per and per.values: row['perceptual'] = torch.stack(per.values).mean().item()
         with open(self.path/'log.jsonl', 'a') as f: f.write(json.dumps(row) + '\n')
         print(' '.join(f'{k} {v:.4g}' if isinstance(v, float) else f'{v}' for k,v in row.items()), flush=True)
 
