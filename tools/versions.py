@@ -45,7 +45,8 @@ def test(python, args):
     with tempfile.TemporaryDirectory() as tmp:
         rc = subprocess.run([python, '-m', 'pytest', *(f'--ignore=tests/test_{o}.py' for o in WITHOUT), f'--junitxml={tmp}/res.xml', *args], cwd=ROOT).returncode
         counts = ElementTree.parse(f'{tmp}/res.xml').getroot()[0].attrib
-    return rc, {k: int(counts[k]) for k in ('tests', 'failures', 'errors', 'skipped')}
+    tests, failures, errors, skipped = (int(counts[k]) for k in ('tests', 'failures', 'errors', 'skipped'))
+    return rc, dict(tests=tests, failed=failures + errors, skipped=skipped)
 
 def keep(which, python, counts):
     "Write what came of it to the file that chapter 18 shows"
