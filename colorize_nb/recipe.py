@@ -184,20 +184,14 @@ def recipe_photos(
     sources:list, # folders of photos
     skip:tuple=(), # names of folders in them that are left out
     hold:int=20, # every so manieth photo of each source is kept aside
-    max_unreadable:float=0.1, # the largest fraction that may be unreadable
-    say=print, # takes a line about each that is
-)->tuple: # two lists of colour photos: for training, held out
+)->tuple: # four lists of photos: for training, held out, grey, unreadable
     "Sort photos into those that train and those that never do. Grey and unreadable ones are left out of both."
-    train, held, unreadable, n = [], [], [], 0
+    train, held, grey, unreadable = [], [], [], []
     for source in sources:
         files = [o for o in find_photos(source) if not set(o.parts) & set(skip)]
         for to,part in ((train, [o for i,o in enumerate(files) if i % hold]), (held, files[::hold])):
-            colour, _, bad = scan_photos(part)
-            to.extend(colour)
-            unreadable.extend(bad)
-        n += len(files)
-    check_readable(unreadable, n, max_unreadable, say)
-    return train, held
+            for into,photos in zip((to, grey, unreadable), scan_photos(part)): into.extend(photos)
+    return train, held, grey, unreadable
 
 def recipe_dls(
     train:list, # photos
@@ -295,8 +289,9 @@ def follow(
 )->bool: # is the recipe done?
     "Follow a recipe by name. A `ValueError` if there is no such recipe, or if it has nothing to train on."
     if recipe not in RECIPES: raise ValueError(f"there is no recipe {recipe!r}, only {', '.join(RECIPES)}")
-    train, held = recipe_photos(sources, skip, max_unreadable=max_unreadable, say=say)
+    train, held, grey, unreadable = recipe_photos(sources, skip)
     if len(train) + len(held) < 20: raise ValueError(f'only {len(train) + len(held)} colour photos in {", ".join(map(str, sources))}: a recipe needs 20')
+    check_readable(unreadable, sum(map(len, (train, held, grey, unreadable))), max_unreadable, say)
     print(f'{len(train)} colour photos train, {len(held)} are held out', flush=True)
     out.mkdir(parents=True, exist_ok=True)
     return train_recipe(RECIPES[recipe], train, held, out, say=say, **kwargs)
