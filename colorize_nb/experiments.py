@@ -16,7 +16,7 @@ import warnings
 warnings.filterwarnings('ignore', '.torch.jit.script. is deprecated', FutureWarning)
 
 # %% ../nbs/10_fifteen_epochs.ipynb #8ce0c27b
-import hashlib, json, platform, time
+import hashlib, json, os, platform
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -26,7 +26,6 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 from fastai.vision.all import *
-from fastai.learner import SkipToEpoch
 from fastcore.script import call_parse
 from PIL import Image
 from torch import Tensor
@@ -38,7 +37,7 @@ from .evaluate import SCORES, efficientnet_features, spread, summarize
 from .generator import UNet
 from .inference import lab_to_gamut, to_image, to_tensor
 from .pretrained import PretrainedUNet
-from .training import EMA, Adversary, ColorLearner, StatefulCallback, pix2pix_learner
+from .training import EMA, Adversary, Checkpoint, ColorLearner, ResumableDL, StatefulCallback, StopIfNotFinite, check_readable, pix2pix_learner, run_settings
 
 # %% ../nbs/10_fifteen_epochs.ipynb #3d36b39b
 @dataclass(frozen=True)
@@ -80,11 +79,13 @@ class Experiment:
 def experiment_dls(
     e:Experiment, # the run's description
     source, # as for `colorization_dls`
-    workers:int=0, # processes that read photos; another number draws other crops
+    workers:int=0, # processes that read photos
 )->DataLoaders:
     "Its photos: nothing but cropped to a square and mirrored, as in the paper (section 6.2)"
     files = spread(find_photos(source), e.photos)
-    return colorization_dls(files, e.size, e.bs, e.valid_pct, min_scale=1., num_workers=workers)
+    dls = colorization_dls(files, e.size, e.bs, e.valid_pct, min_scale=1., num_workers=workers, dl_type=ResumableDL)
+    check_readable(dls.unreadable, len(files))
+    return dls
 
 # %% ../nbs/10_fifteen_epochs.ipynb #425d13ca
 def experiment_learner(
@@ -190,35 +191,28 @@ def show_strips(
 
 # %% ../nbs/10_fifteen_epochs.ipynb #00a7ccea
 class History(StatefulCallback):
-    "Writes down each batch's losses and each epoch's figures, seeds every epoch anew and saves: a run that was cut off goes on as if it hadn't been"
+    "Keeps each batch's L1 and each epoch's figures, and lets the model paint"
     order, run_valid = EMA.order + 1, False
     def __init__(self,
         e:Experiment, # the run's description
         photos:Photos, # that validate
         folder:Path, # for its pictures
-        every:float=120., # seconds between checkpoints, which are written at the end of an epoch
-    ):
-        self.e, self.photos, self.folder, self.every = e, photos, folder, every
-        self.curves, self.rows, self.minutes, self.legs = dict(l1=[], gan=[], d_real=[], d_fake=[]), [], 0., 0
+    ): self.e, self.photos, self.folder, self.l1, self.rows, self.psnr = e, photos, folder, [], [], None
 
-    def state_dict(self): return dict(curves=self.curves, rows=self.rows, minutes=self.minutes, legs=self.legs)
-    def load_state_dict(self, state): self.curves, self.rows, self.minutes, self.legs = (state[k] for k in ('curves', 'rows', 'minutes', 'legs'))
+    def state_dict(self): return dict(l1=self.l1, rows=self.rows, psnr=self.psnr)
+    def load_state_dict(self, state): self.l1, self.rows, self.psnr = list(state['l1']), list(state['rows']), state['psnr']
 
-    def before_fit(self): self.clock, self.saved, self.legs = time.monotonic(), time.monotonic(), self.legs + 1
-    def before_epoch(self):
-        set_seed(1000*self.e.seed + self.epoch)
-        self.dls.train.rng.seed(1000*self.e.seed + self.epoch)
-    def after_batch(self):
-        self.curves['l1'].append(F.l1_loss(self.pred.detach().float().as_subclass(Tensor), self.y.as_subclass(Tensor)).item())
-        if self.e.gan is not None:
-            for k,v in self.learn.adversary.history.items(): self.curves[k].append(v[-1].item())
+    def after_batch(self): self.l1.append(F.l1_loss(self.pred.detach().float().as_subclass(Tensor), self.y.as_subclass(Tensor)).item())
     def after_epoch(self):
-        if self.epoch < len(self.rows): return
-        row = dict(epoch=self.epoch + 1, train_l1=float(np.mean(self.curves['l1'][-len(self.dls.train):])))
+        row = dict(epoch=self.epoch + 1, train_l1=float(np.mean(self.l1[-len(self.dls.train):])))
         row.update(zip(self.recorder.metric_names[3:-1], self.recorder.log[3:]))
         if self.epoch + 1 in (*self.e.paint, self.e.epochs): row.update(self.look())
         self.rows.append(rounded(row))
-        self.keep()
+
+    @property
+    def curves(self)->dict: # name -> a number per batch
+        "L1, and what an adversary recorded"
+        return dict(l1=self.l1, **({} if self.e.gan is None else {k: [float(o) for o in v] for k,v in self.learn.adversary.history.items()}))
 
 # %% ../nbs/10_fifteen_epochs.ipynb #4606e72f
 @patch
@@ -237,15 +231,6 @@ def look_back(self:History,
     save_painted(model, [torch.stack(spread(o, 8)) for o in self.photos.seen], self.folder/f'seen_{self.epoch + 1:03}.jpg')
     one = measure(lambda L,ab: model(L), [self.photos.seen])
     return {f'seen_{k}': one[k].mean().item() for k in SCORES}
-
-@patch
-def keep(self:History):
-    "Write a checkpoint if it is time for one"
-    now = time.monotonic()
-    self.minutes, self.clock = self.minutes + (now - self.clock)/60, now
-    if now - self.saved < self.every: return
-    self.saved = now
-    self.learn.save('checkpoint')
 
 # %% ../nbs/10_fifteen_epochs.ipynb #c6207f27
 def thinned(
@@ -311,7 +296,7 @@ def run(
     source, # as for `colorization_dls`
     folder:Path, # its results go to a folder in this one
     workers:int=0, # processes that read photos
-    every:float=120., # seconds between checkpoints
+    every:float=120., # seconds between two checkpoints in an epoch
     cbs=None, # more callbacks
 )->dict: # settings, figures, curves
     "Train, score, keep what a chapter shows; or go on where a run was cut off; or, if all is done, just say what came out"
@@ -322,13 +307,14 @@ def run(
     photos = Photos(dls, e.seen)
     save_strip(net_to_rgb(*photos.eight), truth_file(e, folder))
     if e.seen: save_strip(torch.stack(spread(net_to_rgb(*photos.seen), 8)), out/'seen_truth.jpg')
-    history = History(e, photos, out, every)
-    learn = experiment_learner(e, dls, path=out, model_dir='.', cbs=[history, *L(cbs)])
-    if (out/'checkpoint.pth').exists(): learn.load('checkpoint')
-    with learn.no_bar(), learn.no_logging(): learn.fit_pix2pix(e.epochs, cbs=SkipToEpoch(len(history.rows)))
+    checkpoint = Checkpoint(every, seed=e.seed, settings=run_settings(dls, **e.settings))
+    learn = experiment_learner(e, dls, path=out, cbs=[History(e, photos, out), checkpoint, StopIfNotFinite(), *L(cbs)])
+    learn.resume()
+    with learn.no_bar(), learn.no_logging(): learn.fit_pix2pix(e.epochs)
     res = result(e, learn, photos, out)
-    (out/'result.json').write_text(json.dumps(res, indent=None, ensure_ascii=False) + '\n')
-    (out/'checkpoint.pth').unlink(missing_ok=True)
+    (part := out/'.result.json.part').write_text(json.dumps(res, ensure_ascii=False) + '\n')
+    os.replace(part, out/'result.json')
+    learn.forget_checkpoints()
     return res
 
 # %% ../nbs/10_fifteen_epochs.ipynb #c0105e13
@@ -356,14 +342,14 @@ def result(
     out:Path, # folder of the run
 )->dict:
     "Everything that is kept, but for the pictures"
-    h = learn.history
+    h, checkpoint = learn.history, learn.checkpoint
     if e.gan is not None: save_belief(learn, photos.eight, out/'belief.png')
     players = [learn.model] if e.gan is None else [learn.model, learn.adversary.D]
     ranked = save_ranked(photos, learn.model.eval(), h.psnr, e.ranked, out) if e.ranked else []
     rows = dict(grey=summarize(photos.grey, photos.truth), model={k: h.rows[-1][k] for k in (*SCORES, 'share', 'frechet')},
                 truth=summarize(photos.truth, photos.truth))
-    return dict(settings=e.settings, machine=machine(learn.dls.device), torch=torch.__version__.split('+')[0], minutes=round(h.minutes, 1), legs=h.legs,
-                batches=len(h.curves['l1']), parameters=sum(o.numel() for o in learn.model.parameters()), sha256=fingerprint(*players), train=len(learn.dls.train_ds), valid=len(learn.dls.valid_ds),
+    return dict(settings=e.settings, machine=machine(learn.dls.device), torch=torch.__version__.split('+')[0], minutes=round(checkpoint.minutes, 1), legs=checkpoint.legs,
+                batches=len(h.l1), parameters=sum(o.numel() for o in learn.model.parameters()), sha256=fingerprint(*players), train=len(learn.dls.train_ds), valid=len(learn.dls.valid_ds),
                 left_out=dict(grey=len(learn.dls.grey), unreadable=len(learn.dls.unreadable)),
                 rows=rounded(rows), epochs=h.rows, curves=rounded({k: thinned(v) for k,v in h.curves.items() if v}), ranked=ranked)
 

@@ -23,7 +23,7 @@ from .color import net_to_rgb
 from .data import PhotoBlock, find_photos, scan_photos
 from .inference import Colorizer
 from .pretrained import EfficientNetLite0, PretrainedUNet, encoder_decoder, load_imagenet
-from .training import EMA, Adversary, StatefulCallback, pix2pix_learner
+from .training import Adversary, Checkpoint, ResumableDL, StatefulCallback, StopIfNotFinite, check_readable, pix2pix_learner, run_settings
 
 # %% ../nbs/15_recipe.ipynb #18437c11
 class SmoothL1(nn.Module):
@@ -152,56 +152,46 @@ def stage_lr(
 
 # %% ../nbs/15_recipe.ipynb #d3027886
 class Leg(StatefulCallback):
-    "Sets the rate, counts, saves every few minutes, and ends training when the stage is done, the time is up or a signal came"
-    order, run_valid = EMA.order + 1, False
+    "Sets the rate, counts, keeps a log, and ends training when the stage is done, the time is up or a signal came"
+    order, run_valid = Checkpoint.order + 1, False
     def __init__(self,
         stage:Stage, # the current one
         until:float=math.inf, # `time.monotonic()` at which to end
         stop=lambda: False, # called after each batch: end here?
-        every:float=300., # seconds between checkpoints
-    ): self.stage, self.until, self.stop, self.every, self.seen, self.minutes = stage, until, stop, every, 0, 0.
+    ): self.stage, self.until, self.stop, self.seen = stage, until, stop, 0
 
-    def state_dict(self): return dict(stage=asdict(self.stage), seen=self.seen, minutes=self.minutes)
-    def load_state_dict(self, state):
-        if state['stage'] != asdict(self.stage): raise ValueError(f'{self.path} holds a checkpoint of another recipe: choose another folder')
-        self.seen, self.minutes = state['seen'], state['minutes']
+    @property
+    def done(self)->bool: return self.seen >= self.stage.pictures
+    def state_dict(self): return dict(seen=self.seen)
+    def load_state_dict(self, state): self.seen = state['seen']
 
-    def before_fit(self): self.clock = self.saved = time.monotonic()
     def before_batch(self):
         lr = stage_lr(self.stage, self.seen)
         self.opt.set_hyper('lr', [lr/3, lr])
-    def after_batch(self):
         self.seen += len(self.x)
-        done = self.seen >= self.stage.pictures or time.monotonic() >= self.until or self.stop()
-        if done or time.monotonic() - self.saved >= self.every: self.save()
-        if done: raise CancelFitException
+    def after_batch(self):
+        if self.done or time.monotonic() >= self.until or self.stop(): raise CancelFitException
     def after_epoch(self):
         adv, per = (getattr(self.learn, o, None) for o in ('adversary', 'perceptual'))
-        row = dict(stage=self.stage.name, pictures=self.seen, minutes=round(self.minutes + (time.monotonic() - self.clock)/60, 1),
+        row = dict(stage=self.stage.name, pictures=self.seen, minutes=round(self.learn.checkpoint.minutes, 1),
                    **dict(zip(self.recorder.metric_names[1:-1], self.recorder.log[1:])))
-        if per: row['perceptual'] = torch.stack(per.values).mean().item()
+        if per and per.values: row['perceptual'] = torch.stack(per.values).mean().item()
         with open(self.path/'log.jsonl', 'a') as f: f.write(json.dumps(row) + '\n')
         print(' '.join(f'{k} {v:.4g}' if isinstance(v, float) else f'{v}' for k,v in row.items()), flush=True)
-
-@patch
-def save(self:Leg):
-    "Write the stage's checkpoint"
-    now = time.monotonic()
-    self.minutes, self.clock, self.saved = self.minutes + (now - self.clock)/60, now, now
-    self.learn.save(self.stage.name)
 
 # %% ../nbs/15_recipe.ipynb #65846f29
 def recipe_photos(
     sources:list, # folders of photos
     skip:tuple=(), # names of folders in them that are left out
     hold:int=20, # every so manieth photo of each source is kept aside
-)->tuple: # two lists of colour photos: for training, held out
-    "Sort photos into those that train and those that never do. The grey are left out of both."
-    train, held = [], []
+)->tuple: # four lists of photos: for training, held out, grey, unreadable
+    "Sort photos into those that train and those that never do. Grey and unreadable ones are left out of both."
+    train, held, grey, unreadable = [], [], [], []
     for source in sources:
         files = [o for o in find_photos(source) if not set(o.parts) & set(skip)]
-        for to,part in ((train, [o for i,o in enumerate(files) if i % hold]), (held, files[::hold])): to.extend(scan_photos(part)[0])
-    return train, held
+        for to,part in ((train, [o for i,o in enumerate(files) if i % hold]), (held, files[::hold])):
+            for into,photos in zip((to, grey, unreadable), scan_photos(part)): into.extend(photos)
+    return train, held, grey, unreadable
 
 def recipe_dls(
     train:list, # photos
@@ -212,7 +202,7 @@ def recipe_dls(
     "Batches for a stage"
     n = len(train)
     block = DataBlock(PhotoBlock(stage.size, 0.6), splitter=lambda _: (L(range(n)), L(range(n, n + len(held)))))
-    dls = block.dataloaders(L(train) + L(held), bs=stage.bs, **kwargs)
+    dls = block.dataloaders(L(train) + L(held), bs=stage.bs, dl_type=ResumableDL, **kwargs)
     dls.size = stage.size
     return dls
 
@@ -237,15 +227,14 @@ def stage_learner(
 
 # %% ../nbs/15_recipe.ipynb #998d6526
 def run_stage(
-    learn, # from `stage_learner`, with a `Leg`
-    seed:int=42, # of the photos' order
+    learn, # from `stage_learner`, with a `Leg` and a `Checkpoint`
+    say=print, # takes a line about each checkpoint that is passed over
 )->dict: # the averaged weights, with which the next stage begins
-    "Go on from the stage's checkpoint, if there is one, until its `Leg` says that it ends"
+    "Go on from the stage's newest checkpoint, if there is one, until its `Leg` says that it ends"
     leg = learn.leg
-    if (learn.path/learn.model_dir/f'{leg.stage.name}.pth').exists(): learn.load(leg.stage.name)
-    print(f'stage {leg.stage.name}: {leg.seen} of {leg.stage.pictures} pictures seen, in {leg.minutes:.0f} minutes', flush=True)
-    learn.dls.train.rng.seed(seed + leg.seen)
-    if leg.seen < leg.stage.pictures:
+    learn.resume(say)
+    print(f'stage {leg.stage.name}: {leg.seen} of {leg.stage.pictures} pictures seen, in {learn.checkpoint.minutes:.0f} minutes', flush=True)
+    if not leg.done:
         with learn.no_logging(), learn.no_bar(): learn.fit(leg.stage.pictures)
     return {k: v.detach().cpu().clone() for k,v in learn.ema.model.state_dict().items()}
 
@@ -271,17 +260,22 @@ def train_recipe(
     precision:str='auto', # see `pix2pix_learner`
     size:int=96, # short side of what the colorizer will look at, pixels
     strength:float=1.1, # of its colours, see `strengthen`
+    save_every:float=5., # minutes between two checkpoints in an epoch
+    skip_bad:int=0, # so many batches whose predictions are not finite are left out of a stage; the next one ends training
+    say=print, # takes a line about each checkpoint that is passed over
     **kwargs # of fastai's `DataBlock.dataloaders`: `num_workers`, `wif`
 )->bool: # is the recipe done?
     "Train, or train on from the checkpoints in `out`; what the last stage has learnt is written, strengthened, as model.safetensors, in half precision"
     until, weights = math.inf if minutes is None else time.monotonic() + 60*minutes, None
     for i,stage in enumerate(stages):
         set_seed(seed + i)
-        learn = stage_learner(recipe_dls(train, held, stage, **kwargs), stage, weights, precision, path=out, cbs=Leg(stage, until, stop))
-        weights = run_stage(learn, seed)
-        if learn.leg.seen < stage.pictures: break
+        dls = recipe_dls(train, held, stage, **kwargs)
+        cbs = [Leg(stage, until, stop), Checkpoint(60*save_every, seed=seed + i, settings=run_settings(dls, **asdict(stage))), StopIfNotFinite(skip_bad)]
+        learn = stage_learner(dls, stage, weights, precision, path=out, model_dir=Path('models')/stage.name, cbs=cbs)
+        weights = run_stage(learn, say)
+        if not learn.leg.done: break
     Colorizer(strengthen(learn.ema.model, strength).half(), size).save(out)
-    return learn.leg.seen >= stage.pictures
+    return learn.leg.done
 
 # %% ../nbs/15_recipe.ipynb #310e7248
 def follow(
@@ -289,12 +283,15 @@ def follow(
     sources:list, # folders of photos
     out:Path, # folder for everything that is written; what is there already is continued
     skip:tuple=(), # names of folders in them that are left out
+    max_unreadable:float=0.1, # the largest fraction of the photos that may be unreadable
+    say=print, # takes a line about each such photo, and about each checkpoint that is passed over
     **kwargs # of `train_recipe`
 )->bool: # is the recipe done?
     "Follow a recipe by name. A `ValueError` if there is no such recipe, or if it has nothing to train on."
     if recipe not in RECIPES: raise ValueError(f"there is no recipe {recipe!r}, only {', '.join(RECIPES)}")
-    train, held = recipe_photos(sources, skip)
+    train, held, grey, unreadable = recipe_photos(sources, skip)
     if len(train) + len(held) < 20: raise ValueError(f'only {len(train) + len(held)} colour photos in {", ".join(map(str, sources))}: a recipe needs 20')
+    check_readable(unreadable, sum(map(len, (train, held, grey, unreadable))), max_unreadable, say)
     print(f'{len(train)} colour photos train, {len(held)} are held out', flush=True)
     out.mkdir(parents=True, exist_ok=True)
-    return train_recipe(RECIPES[recipe], train, held, out, **kwargs)
+    return train_recipe(RECIPES[recipe], train, held, out, say=say, **kwargs)

@@ -30,7 +30,9 @@ TRIALS = dict(
             f"{o['while_writing']} killed while writing a checkpoint; at most {o['lost_batches']['most']} batches done again", lambda o: 'nothing' if o['equal'] == o['finished'] else 'see left'),
     fuzzed=('pictures spoilt at random', lambda o: o['files'], lambda o: f"{sum(o['pictures'].values())} were still pictures, {sum(o['errors'].values())} ended in an error of one line, {o['out_of_memory']} wanted more than 2 GB, and that is a line too; "
             f"slowest {o['slowest_seconds']:.0f} s, {o['peak_megabytes']} MB at most", lambda o: f"{len(o['tracebacks'])} tracebacks"),
-    every_color=('8-bit colours to Lab and back', lambda o: o['colors'], lambda o: f"off by at most {o['worst_steps']} of a step", lambda o: 'nothing' if o['worst_steps'] < .5 else 'see left'))
+    every_color=('8-bit colours to Lab and back', lambda o: o['colors'], lambda o: f"off by at most {o['worst_steps']} of a step", lambda o: 'nothing' if o['worst_steps'] < .5 else 'see left'),
+    oldest=('tests with the oldest versions that are admitted', lambda o: o['tests'], lambda o: f"{o['tests'] - o['failed'] - o['skipped']} passed, {o['skipped']} skipped, with Python {o['python']}, " + ', '.join(f'{k} {v}' for k,v in o['versions'].items()),
+            lambda o: f"{o['failed']} failed"))
 
 def results_table(
     file:Path, # from `kept`

@@ -7,7 +7,7 @@ Docs: https://colorize-nb.github.io/colorize_nb/training.html.md"""
 # %% auto #0
 __all__ = ['paper_adam', 'StatefulCallback', 'save_whole', 'read_whole', 'ColorLearner', 'Adversary', 'AdversaryMetric', 'l1',
            'EMA', 'DevicePrecision', 'best_precision', 'Preview', 'pix2pix_learner', 'ResumableDL', 'rng_state',
-           'set_rng_state', 'NotFinite', 'Checkpoint', 'StopIfNotFinite']
+           'set_rng_state', 'NotFinite', 'Checkpoint', 'run_settings', 'check_readable', 'StopIfNotFinite']
 
 # %% ../nbs/06_training.ipynb #c8ca4ebe
 import hashlib, itertools, os, pickle, random, time
@@ -299,7 +299,7 @@ def best_precision(
     return 'fp32'
 
 # %% ../nbs/06_training.ipynb #e00b26ac
-class Preview(Callback):
+class Preview(StatefulCallback):
     "Paints the same validation photos every `every` training batches; `show()` draws them as rows, truth last"
     order, run_valid = EMA.order + 1, False
     def __init__(self,
@@ -309,9 +309,8 @@ class Preview(Callback):
     ): self.every, self.n, self.file, self.frames = every, n, file, []
 
     def before_fit(self):
-        if not self.frames:
-            self.L, self.ab = [o[:self.n].as_subclass(Tensor) for o in self.dls.valid.one_batch()]
-            self._add('grey', torch.zeros_like(self.ab))
+        if not hasattr(self, 'ab'): self.L, self.ab = [o[:self.n].as_subclass(Tensor) for o in self.dls.valid.one_batch()]
+        if not self.frames: self._add('grey', torch.zeros_like(self.ab))
     def after_batch(self):
         if (self.train_iter) % self.every: return
         model = get_model(self.learn.model)
@@ -321,6 +320,8 @@ class Preview(Callback):
         if self.file:
             self.show().figure.savefig(self.file, dpi=100)
             plt.close()
+    def state_dict(self): return dict(frames=self.frames)
+    def load_state_dict(self, state): self.frames = list(state['frames'])
     def _add(self, title, ab): self.frames.append((title, net_to_rgb(self.L, ab.float()).cpu()))
 
     def show(self,
@@ -468,7 +469,13 @@ class Checkpoint(StatefulCallback):
         keep:int=2, # the last so many stay
         seed:int=42, # of the photos' order and crops
         settings:dict=None, # simple values that must be the same when training goes on, such as the size of the photos
-    ): self.every, self.keep, self.seed, self.settings, self.at, self.rows, self.back = every, keep, seed, settings or {}, (0, 0), [], None
+    ):
+        self.every, self.keep, self.seed, self.settings = every, keep, seed, settings or {}
+        self.at, self.rows, self.legs, self.spent, self.began, self.back = (0, 0), [], 0, 0., None, None
+
+    @property
+    def minutes(self)->float: # of training; what was lost in between is not counted
+        return self.spent + (0 if self.began is None else (time.monotonic() - self.began)/60)
 
     @property
     def curves(self)->dict: # name -> list, one entry for each batch or epoch
@@ -486,7 +493,7 @@ def state_dict(self:Checkpoint):
     "Where training is, and how it got there"
     smooth, as_list = self.learn.recorder.smooth_loss, lambda o: [float(x) if isinstance(x, Tensor) else x for x in o]
     curves = {k: [as_list(x) for x in v] if k == 'values' else as_list(v) for k,v in self.curves.items()}
-    return dict(at=self.at, rows=self.rows, settings=self.settings, curves=curves, smooth=(smooth.count, float(smooth.val)), rng=rng_state(),
+    return dict(at=self.at, rows=self.rows, legs=self.legs, minutes=self.minutes, settings=self.settings, curves=curves, smooth=(smooth.count, float(smooth.val)), rng=rng_state(),
                 epoch_start=getattr(getattr(self.learn, 'adversary', None), 'epoch_start', 0), scalers=[o.state_dict() for o in self.scalers],
                 pct_train=getattr(self.learn, 'pct_train', 0.), train_iter=getattr(self.learn, 'train_iter', 0))
 
@@ -497,7 +504,7 @@ def load_state_dict(self:Checkpoint,
     "The next `fit` goes on from there. Raises `ValueError` if the settings were others"
     for k,v in self.settings.items():
         if (was := state['settings'].get(k)) != v: raise ValueError(f'this training was begun with {k} {was}, not {v}')
-    self.back, self.at, self.rows = state, tuple(state['at']), list(state['rows'])
+    self.back, self.at, self.rows, self.legs, self.spent = state, tuple(state['at']), list(state['rows']), state['legs'], state['minutes']
 
 # %% ../nbs/06_training.ipynb #a6d10c30
 @patch
@@ -507,7 +514,9 @@ def before_fit(self:Checkpoint):
     if not self.run: return
     if not isinstance(self.dls.train, ResumableDL): raise ValueError('Checkpoint needs DataLoaders with dl_type=ResumableDL')
     self.dls.train.seed, self.saved = self.seed, time.monotonic()
-    if not self.back: self.at, self.rows = (0, 0), []; return
+    if not self.back: self.at, self.rows, self.legs, self.spent = (0, 0), [], 0, 0.
+    self.began, self.legs = self.saved, self.legs + 1
+    if not self.back: return
     self.learn.first_epoch, self.learn.train_iter = self.at[0], self.back['train_iter']
     smooth = self.learn.recorder.smooth_loss
     smooth.count, smooth.val = self.back['smooth'][0], tensor(self.back['smooth'][1])
@@ -557,6 +566,11 @@ def after_cancel_fit(self:Checkpoint):
     "Save what was learnt since the last checkpoint"
     self.save()
 
+@patch
+def after_fit(self:Checkpoint):
+    "Stop the clock"
+    self.spent, self.began = self.minutes, None
+
 # %% ../nbs/06_training.ipynb #a6d10c32
 @patch
 def checkpoints(self:ColorLearner)->list: # paths, oldest first
@@ -587,6 +601,35 @@ def resume(self:ColorLearner,
         except ValueError as e: say(f'passed over: {e}')
         else: self.load(file.stem); return file
     if files: raise ValueError(f'none of the checkpoints in {files[0].parent} is whole')
+
+# %% ../nbs/06_training.ipynb #a6d10c52
+def run_settings(
+    dls, # from `colorization_dls`
+    **options # simple values
+)->dict: # simple values
+    "What must be the same for a training to go on: options, and the names of its photos"
+    names = '\n'.join('/'.join(o.parts[-2:]) for o in (*dls.train_ds.items, *dls.valid_ds.items))
+    return dict(options, photos=f'{len(dls.train_ds) + len(dls.valid_ds)} ({hashlib.sha256(os.fsencode(names)).hexdigest()[:8]})')
+
+@patch
+def forget_checkpoints(self:ColorLearner):
+    "Delete the checkpoints of a training that is done, and their folder if nothing else is in it"
+    folder = self.path/self.model_dir
+    for o in folder.glob('checkpoint_*'): o.unlink()
+    if folder.is_dir() and not any(folder.iterdir()): folder.rmdir()
+
+# %% ../nbs/06_training.ipynb #a6d10c55
+def check_readable(
+    unreadable:list, # files that can't be read
+    n:int, # photos in all
+    max_unreadable:float=0.1, # the largest fraction that may be unreadable
+    say=print, # takes a line about each
+    shown:int=20, # so many are listed
+):
+    "List the photos that can't be read; `ValueError` if they are too many"
+    for o in unreadable[:shown]: say(f'left out, cannot be read: {str(o)!r}')
+    if len(unreadable) > shown: say(f'left out, cannot be read: {len(unreadable) - shown} more')
+    if len(unreadable) > max_unreadable*n: raise ValueError(f'{len(unreadable)} of {n} photos cannot be read, more than the {100*max_unreadable:g}% that may be (max_unreadable)')
 
 # %% ../nbs/06_training.ipynb #a6d10c41
 class StopIfNotFinite(Callback):

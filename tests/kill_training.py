@@ -1,7 +1,7 @@
 """Kill a small training with SIGKILL at random moments, and go on with it: `python kill_training.py TIMES SEED`. Prints as JSON what was lost.
 
 Processes are forked from one that has imported everything, so that most kills hit the training, not the start of Python."""
-import json, multiprocessing, random, sys, tempfile, warnings
+import json, multiprocessing, random, sys, tempfile, time, warnings
 from pathlib import Path
 
 warnings.filterwarnings('ignore', '.*torch.jit.script')
@@ -17,7 +17,7 @@ from colorize_nb.discriminator import PatchGAN
 from colorize_nb.generator import UNet
 from colorize_nb.training import Checkpoint, ResumableDL, pix2pix_learner
 
-EPOCHS = 12
+EPOCHS, EACH = 12, 5  # a training is killed so many times at most, then it may end
 
 class Count(Callback):
     "Tells the parent how many batches are done"
@@ -64,29 +64,33 @@ def same(a, b):
         if isinstance(o, dict): return [x for k in sorted(o, key=str) for x in leaves(o[k])]
         if isinstance(o, (list, tuple)): return [x for v in o for x in leaves(v)]
         return [o]
-    for o in (a, b): del o['callbacks']['checkpoint']['rows']  # they hold the time that an epoch took
+    for o in (a, b):
+        for k in ('rows', 'minutes', 'legs'): del o['callbacks']['checkpoint'][k]  # they hold times
     return all(x.equal(y) if isinstance(x, torch.Tensor) else x == y for x, y in zip(leaves(a), leaves(b), strict=True))
 
 def main(times, seed):
     rng, tmp = random.Random(seed), Path(tempfile.mkdtemp())
     dls = colorization_dls(photos(tmp/'photos'), 32, 4, num_workers=0, dl_type=ResumableDL)
+    start = time.monotonic()
     attempt(dls, tmp/'whole')
-    res, path, runs, last = dict(kills=0, while_writing=0, lost_batches=[], passed_over=0, finished=0, equal=0), tmp/'run0', 0, 0
-    while res['kills'] < times or last is not None:
-        killed, done, began, passed = attempt(dls, path, rng.uniform(.05, 1.2) if res['kills'] < times else None)
-        res['passed_over'] += len(passed)
-        if began is not None and last is not None: res['lost_batches'].append(last - began)
-        if killed:
-            res['kills'] += 1
+    longest = .4*(time.monotonic() - start)
+    res = dict(kills=0, while_writing=0, lost_batches=[], passed_over=0, finished=0, equal=0)
+    while res['kills'] < times:
+        path, last, kills = tmp/f'run{res["finished"]}', 0, 0
+        while True:
+            more = kills < EACH and res['kills'] < times
+            killed, done, began, passed = attempt(dls, path, rng.uniform(.05, longest) if more else None)
+            res['passed_over'] += len(passed)
+            if began is not None:
+                res['lost_batches'].append(last - began)
+                last = max(done, began)
+            if not killed: break
+            kills, res['kills'] = kills + 1, res['kills'] + 1
             res['while_writing'] += any((path/'models').glob('.*.part'))
-            last = max(done, began or 0) if began is not None else last
-        else:
-            res['finished'] += 1
-            res['equal'] += same(path, tmp/'whole')
-            runs, last = runs + 1, None if res['kills'] >= times else 0
-            path = tmp/f'run{runs}'
+        res['finished'] += 1
+        res['equal'] += same(path, tmp/'whole')
     res['batches'] = EPOCHS*len(dls.train)
-    res['lost_batches'] = dict(most=max(res['lost_batches'], default=0), mean=round(float(np.mean(res['lost_batches'] or [0])), 2))
+    res['lost_batches'] = dict(most=max(res['lost_batches']), mean=round(float(np.mean(res['lost_batches'])), 2))
     print(json.dumps(res))
 
 if __name__ == '__main__':

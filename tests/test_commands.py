@@ -126,18 +126,23 @@ def test_demo_trains(tmp_path):
     assert not command('colorize', 'x.png', '--weights', 'colorize_demo/pix2pix.safetensors', cwd=tmp_path).rc
 
 def test_recipe_goes_on_where_it_was(tmp_path):
-    for i in range(21):
-        (tmp_path/'photos'/'no').mkdir(parents=True, exist_ok=True)
-        photo(tmp_path/'photos'/f'{i}.jpg', seed=i)
+    (tmp_path/'photos'/'no').mkdir(parents=True)
+    for i in range(96): photo(tmp_path/'photos'/f'{i}.jpg', seed=i)
     photo(tmp_path/'photos'/'no'/'x.jpg')
+    (tmp_path/'photos'/'torn.jpg').write_bytes((tmp_path/'photos'/'1.jpg').read_bytes()[:99])
     args = 'colorize-train', 'photos', '--recipe', 'small', '--skip', 'no', '--out', 'out', '--workers', 0
     res = command(*args, '--minutes', 0, cwd=tmp_path)
     assert not res.rc, res.err
-    assert '19 colour photos train, 2 are held out' in res.out and 'stage l1: 0 of 320 pictures' in res.out and 'not done yet' in res.out
+    assert lines(res.err) == ["colorize-train: left out, cannot be read: 'photos/torn.jpg'"]
+    assert '91 colour photos train, 5 are held out' in res.out and 'stage l1: 0 of 320 pictures' in res.out and 'not done yet' in res.out
     res = command(*args, cwd=tmp_path)
     assert not res.rc and 'stage l1: 16 of 320' in res.out and 'not done' not in res.out, res.err
-    assert {o.name for o in (tmp_path/'out'/'models').iterdir()} == {'l1.pth', 'adversarial.pth'}
+    newest = sorted((tmp_path/'out'/'models'/'adversarial').glob('checkpoint_*.pth'))[-1]
+    assert {o.name for o in (tmp_path/'out'/'models').iterdir()} == {'l1', 'adversarial'} and newest.with_name(f'{newest.name}.sha256').exists()
     assert {json.loads(o)['stage'] for o in lines((tmp_path/'out'/'log.jsonl').read_text())} == {'l1', 'adversarial'}
+    photo(tmp_path/'photos'/'new.jpg')
+    res = command(*args, cwd=tmp_path)
+    assert res.rc == 1 and 'begun with photos 96 (' in res.err and len(lines(res.err)) == 2
     photo(tmp_path/'x.png')
     assert not command('colorize', 'x.png', '--weights', 'out', '--samples', 2, cwd=tmp_path).rc
 

@@ -127,7 +127,7 @@ def test_orientation_is_applied_and_exif_kept(orientation, colorizer, tmp_path):
     turns = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}  # to upright: members of Image.Transpose
     exif = Image.Exif()
     exif[0x0112], exif[0x013b] = orientation, 'A. Photographer'
-    exif.get_ifd(0x8769)[0x9003] = '1921:05:01 12:00:00'
+    exif[0x8769] = {0x9003: '1921:05:01 12:00:00'}
     GREY.save(tmp_path/'x.png', exif=exif)
     upright = GREY.transpose(turns[orientation]) if orientation > 1 else GREY
     for suffix in ('.jpg', '.png', '.tif', '.webp'):
