@@ -41,11 +41,11 @@ def photos(tmp_path):
 def weights(tmp_path): return str(Colorizer(UNet(nf=4, depth=4), size=32).save(tmp_path/'weights'))
 
 def names(folder): return sorted(str(o.relative_to(folder)) for o in folder.rglob('*') if o.is_file())
-def expected(photos): return [o.replace('.jpg', '_colour.jpg') for o in names(photos)]
+def expected(photos): return sorted(o.replace('.jpg', '_colour.jpg') for o in names(photos))
 
 def test_names(photos, tmp_path):
     files, results = plan(photos, tmp_path/'out', True)
-    assert len(files) == 40 and sorted(str(o.relative_to(tmp_path/'out')) for o in results) == sorted(expected(photos))
+    assert len(files) == 40 and sorted(str(o.relative_to(tmp_path/'out')) for o in results) == expected(photos)
     for o in ('0.png', '0.bmp'): Image.open(photos/'0.jpg').save(photos/o)
     assert {o.name for o in plan(photos, tmp_path/'out')[1] if o.name.startswith('0_')} == {'0_colour.jpg', '0_colour.png', '0_colour_2.png'}
     assert len(plan(photos/'*.jpg', tmp_path/'out')[0]) == 14
@@ -84,6 +84,7 @@ def test_every_photo_once(killed, colorizer, photos, tmp_path):
     for o in results: o.parent.mkdir(parents=True, exist_ok=True)
     colorizer.seconds, done = 0.3, []
     with on_ray(2) as ray:
+        ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # the actors cannot import this file
         for i,error in color_in_actors(ray, colorizer, files, results, per_block=4):
             assert not error
             done.append(i)
@@ -109,4 +110,4 @@ def test_unreadable_and_resume(photos, weights, tmp_path, capsys):
     assert colorize_ray(**args, resume=True) == 0
     said = capsys.readouterr()
     assert said.out.splitlines() == [str(first)] and '39 of 40 photos were done already' in said.err
-    assert kept.stat().st_mtime_ns == before and names(tmp_path/'out') == [o.replace('.jpg', '_colour.jpg') for o in names(photos)]
+    assert kept.stat().st_mtime_ns == before and names(tmp_path/'out') == expected(photos)
