@@ -9,7 +9,7 @@ from PIL import Image, ImageChops, ImageStat
 ROOT = Path(__file__).parent.parent
 CHAPTERS = sorted((ROOT/'nbs').glob('[0-9]*.ipynb'))
 TEXTS = *CHAPTERS, *sorted(ROOT.glob('*.md'))
-COMMANDS = 'colorize', 'colorize-train', 'colorize-demo', 'colorize-eval'
+COMMANDS = 'colorize', 'colorize-train', 'colorize-demo', 'colorize-eval', 'colorize-ray'
 
 class Page(HTMLParser):
     "The addresses a page refers to"
