@@ -10,7 +10,7 @@ __all__ = ['GROUPS', 'BENCHES', 'seconds', 'in_turns', 'wall', 'machine', 'repor
            'textbook', 'trained', 'scorer', 'quality', 'main']
 
 # %% ../nbs/20_speed.ipynb #46b25678
-import json, os, platform, re, statistics, subprocess, sys, tempfile, time
+import io, json, os, platform, re, statistics, subprocess, sys, tempfile, time
 from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
