@@ -372,13 +372,14 @@ def write_training(
     colorizer = Colorizer.from_learner(learn)
     return [colorizer.save(out), results_sheet(learn.dls, {title: colorizer}, out/'results.png'), save_figure(learn.plot_losses()[0], out/'losses.png')]
 
-# %% ../nbs/09_cli.ipynb #c0105e15
+# %% ../nbs/09_cli.ipynb #c0105e25
 def complain(
     says:str, # A line
 ):
     "Say on the error output what `colorize-train` leaves out or passes over."
     print(f'colorize-train: {says}', file=sys.stderr)
 
+# %% ../nbs/09_cli.ipynb #c0105e15
 def train_pix2pix(
     sources:list, # Folders of photos
     out:Path, # A folder for what is written

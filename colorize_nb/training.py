@@ -179,17 +179,22 @@ class Adversary(StatefulCallback):
         self.learn.loss_grad = self.loss_grad + self.weight*g
         self._record(gan=g)
 
-    def after_fit(self): self.shared = None
-
-    def _share(self):
-        "D; in a `distrib_ctx` in a wrapper that, once its forward has been called, averages D's gradients over all processes"
-        trainer = getattr(self.learn, 'distributed_trainer', None)
-        if trainer is None: return self.D
-        if trainer.sync_bn: self.D = nn.SyncBatchNorm.convert_sync_batchnorm(self.D)
-        return trainer.accelerator.prepare(self.D.requires_grad_(True))
-
     def _record(self, **kwargs):
         for k,v in kwargs.items(): self.history[k].append(v.detach().mean())
+
+# %% ../nbs/06_training.ipynb #7dc6dd29
+@patch
+def _share(self:Adversary):
+    "D; in a `distrib_ctx` in a wrapper that, once its forward has been called, averages D's gradients over all processes"
+    trainer = getattr(self.learn, 'distributed_trainer', None)
+    if trainer is None: return self.D
+    if trainer.sync_bn: self.D = nn.SyncBatchNorm.convert_sync_batchnorm(self.D)
+    return trainer.accelerator.prepare(self.D.requires_grad_(True))
+
+@patch
+def after_fit(self:Adversary):
+    "Let the wrapper go"
+    self.shared = None
 
 # %% ../nbs/06_training.ipynb #4bb3cc9c
 @patch
