@@ -6,8 +6,8 @@ Docs: https://colorize-nb.github.io/colorize_nb/speed.html.md"""
 
 # %% auto #0
 __all__ = ['GROUPS', 'BENCHES', 'seconds', 'in_turns', 'wall', 'machine', 'report', 'floor', 'UsualDataset', 'write_photos',
-           'pipeline', 'loader', 'stepper', 'step', 'profile', 'overhead', 'color', 'large', 'folder', 'cold', 'Marks',
-           'textbook', 'trained', 'scorer', 'quality', 'main']
+           'pipeline', 'decoder', 'loader', 'stepper', 'step', 'profile', 'overhead', 'color', 'large', 'folder',
+           'cold', 'Marks', 'textbook', 'trained', 'scorer', 'quality', 'main']
 
 # %% ../nbs/20_speed.ipynb #46b25678
 import io, json, os, platform, re, statistics, subprocess, sys, tempfile, time
@@ -121,6 +121,25 @@ def pipeline(
             look = lambda dl: lambda: [None for _ in zip(range(n//8), dl)]
             r, c = in_turns(look(usual), look(ours.train)), in_turns(look(usual), look(cached.train))
             res[f'{size[0]}x{size[1]}'] = dict(usual=n/r['usual'], files=n/r['ours'], files_ratio=r['ratio'], cache=n/c['ours'], cache_ratio=c['ratio'])
+    return res
+
+# %% ../nbs/20_speed.ipynb #20c0017
+def decoder(
+    sizes:tuple=((500, 400), (4000, 3000)), # of the photos in the files
+    n:int=16, # photos of each size
+)->dict: # size -> photos a second: in full, and in draft mode for 160 pixels
+    "Pillow's JPEG decoder and nothing else: the floor under reading from files"
+    def decode(files, least):
+        for f in files:
+            with Image.open(f) as im:
+                if least: im.draft('RGB', (least, least))
+                im.load()
+    res = {}
+    with tempfile.TemporaryDirectory() as tmp:
+        for size in sizes:
+            files = write_photos(Path(tmp), size, n)
+            r = in_turns(lambda: decode(files, None), lambda: decode(files, 160))
+            res[f'{size[0]}x{size[1]}'] = dict(full=n/r['usual'], draft=n/r['ours'])
     return res
 
 # %% ../nbs/20_speed.ipynb #20c0004
@@ -400,7 +419,7 @@ def quality(
     return res
 
 # %% ../nbs/20_speed.ipynb #6f63946e
-BENCHES = {f.__name__: f for f in (floor, pipeline, loader, step, profile, overhead, color, large, folder, cold, quality)}
+BENCHES = {f.__name__: f for f in (floor, pipeline, decoder, loader, step, profile, overhead, color, large, folder, cold, quality)}
 
 @call_parse
 def main(

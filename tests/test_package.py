@@ -70,7 +70,7 @@ def test_import_is_light(module, run):
 
 def test_commands_are_installed():
     scripts = {o.name: o for o in distribution('colorize_nb').entry_points.select(group='console_scripts')}
-    assert set(scripts) == {'colorize', 'colorize-train', 'colorize-demo', 'colorize-eval'}
+    assert set(scripts) == {'colorize', 'colorize-train', 'colorize-demo', 'colorize-eval', 'colorize-ray'}
     for o in scripts.values(): assert callable(o.load())
 
 def test_users_get_no_developer_tools():
