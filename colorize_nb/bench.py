@@ -146,18 +146,21 @@ def decoder(
 def loader(
     n:int=20_000, # pictures
     size:int=128, # their side, pixels
-)->dict: # pictures a second on the clock, with so many processes
+)->dict: # 'processes'; 'per_second', pictures on the clock: threads of the process that trains -> number
     "Reading from the cache with a process on each core: cropped, mirrored, in Lab"
     from colorize_nb.data import colorization_dls, sample_photos
+    cores, threads, rates = os.cpu_count(), torch.get_num_threads(), {}
     with tempfile.TemporaryDirectory() as tmp:
-        dls = colorization_dls(sample_photos(), size, bs=64, repeats=-(-n//6), valid_pct=.1, num_workers=os.cpu_count(), cache=tmp)
-        batches = iter(dls.train)
-        for _ in range(4): next(batches)  # until all processes are at work
-        seen = 0
-        def look():
-            nonlocal seen
-            for b in batches: seen += len(b[0])
-        return dict(pictures_per_second=1/(wall(look)/seen), processes=os.cpu_count())
+        dls = colorization_dls(sample_photos(), size, bs=64, repeats=-(-n//6), valid_pct=.1, num_workers=cores, cache=tmp)
+        for t in (1, cores):
+            torch.set_num_threads(t)
+            batches = iter(dls.train)
+            for _ in range(4): next(batches)  # until all processes are at work
+            rest = []
+            s = wall(lambda: rest.extend(len(b[0]) for b in batches))
+            rates[t] = sum(rest)/s
+    torch.set_num_threads(threads)
+    return dict(processes=cores, per_second=rates)
 
 # %% ../nbs/20_speed.ipynb #fc561d25
 def stepper(
@@ -165,12 +168,13 @@ def stepper(
     nf:int=16, # filters of both networks
     bs:int=8, # pictures
     size:int=128, # their side, pixels
-): # a function without arguments; the batch as (L, ab)
+    dropout:float=.5, # of the generator
+): # a function without arguments, which returns D's verdict on the fakes; the batch as (L, ab)
     "A training step of pix2pix on one batch"
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     to = dict(device=device, memory_format=torch.channels_last if tuned else torch.contiguous_format)
     torch.manual_seed(0)
-    G, D = UNet(nf, depth=int(np.log2(size))).to(**to), PatchGAN(nf=nf).to(**to)
+    G, D = UNet(nf, depth=int(np.log2(size)), dropout=dropout).to(**to), PatchGAN(nf=nf).to(**to)
     L, ab = ((torch.rand(bs, ch, size, size)*2 - 1).to(**to) for ch in (1, 2))
     opt_G, opt_D = (torch.optim.Adam(o.parameters(), 2e-4, (0.5, 0.999), fused=tuned) for o in (G, D))
     bce = F.binary_cross_entropy_with_logits
@@ -186,6 +190,7 @@ def stepper(
         opt_G.zero_grad()
         (bce(out, torch.ones_like(out)) + 100*F.l1_loss(fake, ab)).backward()
         opt_G.step()
+        return out.detach()
     return f, (L, ab)
 
 def step(
