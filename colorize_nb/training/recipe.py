@@ -22,7 +22,7 @@ from ..inference.colorizer import Colorizer
 from ..models.perceptual import FeatureDiscriminator, PerceptualLoss, visible
 from ..models.pretrained import PretrainedUNet, encoder_decoder
 from ..photo import find_photos
-from .adversary import StatefulCallback
+from .adversary import Adversary, StatefulCallback
 from .checkpoint import Checkpoint, ResumableDL, StopIfNotFinite, check_readable, run_settings
 from .learner import pix2pix_learner
 
