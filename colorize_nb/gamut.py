@@ -10,7 +10,7 @@ __all__ = ['lab_to_linear', 'outside', 'linear_in_gamut', 'lab_to_gamut']
 # %% ../nbs/reference/03_gamut.ipynb #d85407d9
 import torch
 from torch import Tensor
-from .color import _FROM_XYZ, linear_to_srgb
+from .color import FROM_XYZ, linear_to_srgb
 
 # %% ../nbs/reference/03_gamut.ipynb #98c88e05
 def lab_to_linear(
@@ -22,7 +22,7 @@ def lab_to_linear(
     t = torch.stack([f + ab[0]/500, f, f - ab[1]/200])
     u = t.clamp(min=dark)
     xyz = (u**3).add_(t - u, alpha=3*dark**2)
-    return (f.new_tensor(_FROM_XYZ) @ xyz.flatten(1)).view(xyz.shape)
+    return (f.new_tensor(FROM_XYZ) @ xyz.flatten(1)).view(xyz.shape)
 
 # %% ../nbs/reference/03_gamut.ipynb #a05bffb4
 def outside(

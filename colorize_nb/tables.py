@@ -10,7 +10,7 @@ __all__ = ['LINEAR', 'ROOT', 'BYTE', 'look_up', 'bytes_to_net']
 # %% ../nbs/reference/02_tables.ipynb #69f7fb28
 import torch
 from torch import Tensor
-from .color import _AB, _TO_XYZ, cube_root, linear_to_srgb, rgb_to_net, srgb_to_linear
+from .color import AB_MAX, TO_XYZ, cube_root, linear_to_srgb, rgb_to_net, srgb_to_linear
 
 # %% ../nbs/reference/02_tables.ipynb #663915ab
 _steps = torch.linspace(0, 1, 2**16, dtype=torch.float64)
@@ -26,8 +26,8 @@ def look_up(
     return table.index_select(0, (x*(len(table) - 1)).add_(0.5).int().flatten()).view(x.shape)
 
 # %% ../nbs/reference/02_tables.ipynb #140a1c3b
-_TO_ROOT = torch.tensor(_TO_XYZ)*(len(ROOT) - 1)  # from linear R, G, B to places in the table
-_TO_NET = torch.tensor([[0, 116/50, 0], [500/_AB, -500/_AB, 0], [0, 200/_AB, -200/_AB]])
+_TO_ROOT = torch.tensor(TO_XYZ)*(len(ROOT) - 1)  # from linear R, G, B to places in the table
+_TO_NET = torch.tensor([[0, 116/50, 0], [500/AB_MAX, -500/AB_MAX, 0], [0, 200/AB_MAX, -200/AB_MAX]])
 
 def bytes_to_net(
     px:Tensor, # 8-bit sRGB, uint8, (...,3,H,W)

@@ -16,7 +16,6 @@ import torch
 from PIL import Image, ImageOps
 from fastai.vision.all import DataBlock, DataLoaders, F, ItemTransform, L, PILImage, RandTransform, Tensor, TensorImage, TensorImageBW, TensorImageBase, TransformBlock, defaults, delegates, dispatch, parallel
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from ..color import rgb_to_lab
 from .cache import PhotoCache
@@ -118,7 +117,7 @@ def PhotoBlock(
 # %% ../../nbs/course/02_data.batches.ipynb #7e79268f
 @delegates(DataBlock.dataloaders, keep=True)
 def colorization_dls(
-    source, # a folder, a list of files, one of fastai's `URLs`, or a stream (chapter 19)
+    source, # a folder, a list of files or one of fastai's `URLs`
     size:int=128, # side of the squares, pixels
     bs:int=16, # photos per batch (fewer if there are fewer)
     valid_pct:float=0.1, # fraction that validates, unless the folder has `train` and `valid` inside
@@ -127,12 +126,9 @@ def colorization_dls(
     min_chroma:float=2.3, # photos with less colour than this (mean chroma, Lab units) are left out
     repeats:int=1, # how often a training photo appears in an epoch, each time cropped anew
     cache=None, # a folder for a `PhotoCache`, so that each photo is decoded once; None: decode in every epoch
-    **kwargs, # of fastai's `DataBlock.dataloaders`: `num_workers`, `device`, …; of a stream also `valid` and `photos_per_epoch`, see `colorize_nb.data.stream.stream_dls`
+    **kwargs, # of fastai's `DataBlock.dataloaders`: `num_workers`, `device`, …
 )->DataLoaders: # `L, ab` batches, (bs,1,size,size) and (bs,2,size,size), in [-1,1]; `.grey` and `.unreadable` list the files left out, `.size` is as given
     "Photos as `DataLoaders` for colorization. Raises `FileNotFoundError` or `ValueError` in one line if there is nothing to train on."
-    if isinstance(source, torch.utils.data.IterableDataset):
-        if cache or repeats > 1: raise ValueError('cache and repeats are of files, not of a stream')
-        return import_module('colorize_nb.data.stream').stream_dls(source, size=size, bs=bs, min_scale=min_scale, min_chroma=min_chroma, **kwargs)
     files, grey, unreadable = scan_photos(find_photos(source), min_chroma)
     if len(files) < 2: raise ValueError(f'only {len(files)} colour photo(s) in {source} ({len(grey)} grey, {len(unreadable)} unreadable): give at least 2')
     train, valid = split_photos(files, valid_pct, seed)

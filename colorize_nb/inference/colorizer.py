@@ -17,7 +17,7 @@ from fastcore.basics import patch
 from importlib import import_module
 from pathlib import Path
 from torch import Tensor, nn
-from ..color import _TO_XYZ, rgb_to_net
+from ..color import TO_XYZ, rgb_to_net
 from ..errors import ColorizeError
 from ..gamut import linear_in_gamut
 from .upsampling import ChromaUpsampler, working_size
@@ -33,7 +33,7 @@ def lightness(
 )->Tensor: # (H,W): (L* + 16)/116
     "The lightness of each pixel, by tables."
     px = torch.from_numpy(np.array(img)).int()
-    return look_up(ROOT, LINEAR.index_select(0, px.flatten()).view(px.shape) @ torch.tensor(_TO_XYZ[1]))
+    return look_up(ROOT, LINEAR.index_select(0, px.flatten()).view(px.shape) @ torch.tensor(TO_XYZ[1]))
 
 def to_bytes(
     rgb:Tensor, # (3,H,W) linear light
