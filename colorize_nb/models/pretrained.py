@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from .unet import norm_layer, pad_to
+from .register import register
 
 # %% ../../nbs/course/16_models.pretrained.ipynb #cadbe7ad
 class ConvSame(nn.Conv2d):
@@ -193,6 +194,7 @@ class FreezeBN(nn.Module):
         return self
 
 # %% ../../nbs/course/16_models.pretrained.ipynb #24095b0f
+@register
 class PretrainedUNet(FreezeBN):
     "A U-Net whose left side is an image classifier: lightness in, colour out, predicted at half resolution"
     def __init__(self,

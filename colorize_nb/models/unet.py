@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from contextlib import contextmanager
 from torch import Tensor, nn
+from .register import register
 
 # %% ../../nbs/course/03_models.unet.ipynb #c5ffbcd0
 class InstanceNorm(nn.InstanceNorm2d):
@@ -81,6 +82,7 @@ def pad_to(
     return x
 
 # %% ../../nbs/course/03_models.unet.ipynb #cb0b5595
+@register
 class UNet(nn.Module):
     "The U-Net generator of Isola et al. 2017 (section 6.1.1): lightness in, colour out; `config` has its arguments"
     def __init__(self,
