@@ -11,9 +11,11 @@ import numpy as np
 import torch
 from PIL import Image, ImageCms
 
-from colorize_nb.data import mean_chroma, read_photo
-from colorize_nb.generator import UNet
-from colorize_nb.inference import Colorizer, Photo
+from colorize_nb.data.batches import mean_chroma
+from colorize_nb.photo import read_photo
+from colorize_nb.models.unet import UNet
+from colorize_nb.inference.colorizer import Colorizer
+from colorize_nb.photo import Photo
 
 MEMORY, SECONDS = 2*2**30, 60  # more than this process has at the start; of the processor, for the five readings of a file
 

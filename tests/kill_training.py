@@ -12,10 +12,11 @@ from fastai.callback.core import Callback
 from fastai.torch_core import set_seed
 from PIL import Image
 
-from colorize_nb.data import colorization_dls
-from colorize_nb.discriminator import PatchGAN
-from colorize_nb.generator import UNet
-from colorize_nb.training import Checkpoint, ResumableDL, pix2pix_learner
+from colorize_nb.data.batches import colorization_dls
+from colorize_nb.models.patchgan import PatchGAN
+from colorize_nb.models.unet import UNet
+from colorize_nb.training.checkpoint import Checkpoint, ResumableDL
+from colorize_nb.training.learner import pix2pix_learner
 
 EPOCHS, EACH = 12, 5  # a training is killed so many times at most, then it may end
 

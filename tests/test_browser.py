@@ -14,7 +14,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 WIDE, NARROW = 1400, 390
-PAGES = ['index.html'] + [re.sub(r'^[0-9]+_', '', o.stem) + '.html' for o in sorted((Path(__file__).parent.parent/'nbs').glob('[0-9]*.ipynb'))]
+PAGES = ['index.html'] + [f"{o.parent.name}/{re.sub(r'^[0-9]+_', '', o.stem)}.html" for o in sorted((Path(__file__).parent.parent/'nbs').glob('*/[0-9]*.ipynb'))]
 # What pages ask of other hosts: without a network they fail to load, and nothing else may
 ELSEWHERE = 'https://cdn.jsdelivr.net/npm/katex', 'https://fonts.googleapis.com/css2', 'https://colab.research.google.com/assets/colab-badge.svg'
 FLAGS = ('--headless --no-sandbox --disable-gpu --disable-dev-shm-usage --disable-quic --no-first-run --disable-background-networking '

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 import colorize_nb
-from colorize_nb.generator import UNet
-from colorize_nb.inference import Colorizer
+from colorize_nb.models.unet import UNet
+from colorize_nb.inference.colorizer import Colorizer
 
 LIMIT = 600
 TRAIN = '--size', 32, '--bs', 4, '--nf', 4, '--ema', 0.9, '--workers', 0
@@ -130,7 +130,7 @@ def test_recipe_goes_on_where_it_was(tmp_path):
     for i in range(96): photo(tmp_path/'photos'/f'{i}.jpg', seed=i)
     photo(tmp_path/'photos'/'no'/'x.jpg')
     (tmp_path/'photos'/'torn.jpg').write_bytes((tmp_path/'photos'/'1.jpg').read_bytes()[:99])
-    args = 'colorize-train', 'photos', '--recipe', 'small', '--skip', 'no', '--out', 'out', '--workers', 0
+    args = 'colorize-recipe', 'photos', '--recipe', 'small', '--skip', 'no', '--out', 'out', '--workers', 0
     res = command(*args, '--minutes', 0, cwd=tmp_path)
     assert not res.rc, res.err
     assert lines(res.err) == ["colorize-train: left out, cannot be read: 'photos/torn.jpg'"]
@@ -250,9 +250,9 @@ def test_without_weights_the_packages_own(tmp_path):
     ('colorize-train {photos} --epochs 0', '--epochs must be at least 1'),
     ('colorize-train {photos} --precision fp8', "'fp8'"),
     ('colorize-train {photos} --out text.jpg', 'text.jpg'),
-    ('colorize-train {photos} --recipe cake', "no recipe 'cake', only default, small"),
-    ('colorize-train {photos} --recipe small', 'only 10 colour photos'),
-    ('colorize-train {photos} --recipe small --minutes -1', '--minutes must be at least 0'),
+    ('colorize-recipe {photos} --recipe cake', "no recipe 'cake', only default, small"),
+    ('colorize-recipe {photos} --recipe small', 'only 10 colour photos'),
+    ('colorize-recipe {photos} --recipe small --minutes -1', '--minutes must be at least 0'),
     ('colorize-demo --epochs 0', '--epochs must be at least 1'),
     ('colorize-demo --out text.jpg', 'text.jpg'),
 ])
@@ -291,7 +291,7 @@ def test_weights_that_are_neither_here_nor_on_the_hub(tmp_path, monkeypatch):
         res = command('colorize', 'x.png', '--weights', name, cwd=tmp_path)
         assert res.rc == 1 and 'no such file' in res.err and 'huggingface_hub' not in imported(res)
 
-@pytest.mark.parametrize('name', ['colorize', 'colorize-train', 'colorize-demo', 'colorize-eval'])
+@pytest.mark.parametrize('name', ['colorize', 'colorize-train', 'colorize-recipe', 'colorize-demo', 'colorize-eval'])
 def test_help_imports_little(name, tmp_path, monkeypatch):
     monkeypatch.setenv('PYTHONPROFILEIMPORTTIME', '1')
     res = command(name, '--help', cwd=tmp_path)

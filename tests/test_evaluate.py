@@ -16,8 +16,8 @@ def evaluate(*args, cwd, **env):
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
     "Weights, and photos in a folder and one below it: four in colour, one grey"
-    from colorize_nb.generator import UNet
-    from colorize_nb.inference import Colorizer
+    from colorize_nb.models.unet import UNet
+    from colorize_nb.inference.colorizer import Colorizer
     cwd = tmp_path_factory.mktemp('evaluate')
     (cwd/'photos'/'more').mkdir(parents=True)
     for i, o in enumerate(('a.jpg', 'b.png', 'more/c.jpg', 'more/d.webp')):

@@ -7,9 +7,13 @@ from PIL import Image
 
 from colorize_nb import inference
 from colorize_nb.color import lab_to_rgb, net_to_rgb, rgb_to_lab, rgb_to_net
-from colorize_nb.data import RandomCropFlip, read_photo
-from colorize_nb.generator import UNet
-from colorize_nb.inference import ChromaUpsampler, Colorizer, Photo, bands, lab_to_gamut, paint, resize_matrix, working_size
+from colorize_nb.data.batches import RandomCropFlip
+from colorize_nb.photo import read_photo
+from colorize_nb.models.unet import UNet
+from colorize_nb.gamut import lab_to_gamut
+from colorize_nb.inference.colorizer import Colorizer, paint
+from colorize_nb.inference.upsampling import ChromaUpsampler, resize_matrix, working_size
+from colorize_nb.photo import Photo, bands
 from test_reliability import record
 
 always = settings(derandomize=True, deadline=None, max_examples=60)  # the same examples in each run, however long they take
@@ -113,7 +117,7 @@ def test_bands_are_painted_like_the_whole(w, h, n):
 @pytest.fixture(scope='module')
 def shipped():
     "The package's network, and the sample photos as it sees them"
-    from colorize_nb.data import sample_photos
+    from colorize_nb.data.samples import sample_photos
     c = Colorizer.from_pretrained()
     Ls = [rgb_to_net(torch.from_numpy(np.array(read_photo(f, 96).resize((96, 96)))).permute(2, 0, 1)[None].float()/255)[0] for f in sorted(sample_photos().glob('*.jpg'))]
     return c, torch.cat(Ls)

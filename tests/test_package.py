@@ -8,8 +8,9 @@ import pytest
 from fastcore.docments import docments
 
 LIB = Path(__file__).parent.parent/'colorize_nb'
-MODULES = sorted(p.stem for p in LIB.glob('*.py') if not p.name.startswith('_'))
-LIGHT = 'color', 'generator', 'discriminator', 'losses', 'inference', 'cli', 'sharing'
+MODULES = sorted('.'.join(p.relative_to(LIB).with_suffix('').parts) for p in LIB.rglob('*.py') if not p.name.startswith('_'))
+LIGHT = ('color', 'errors', 'files', 'tables', 'gamut', 'photo', 'models.unet', 'models.patchgan', 'models.pretrained', 'models.perceptual', 'training.losses',
+         'inference.colorizer', 'inference.batch', 'inference.hub', 'commands.colorize', 'commands.train', 'commands.demo')
 HEAVY = 'fastai', 'timm', 'matplotlib', 'huggingface_hub'
 
 def files(folder, pattern):
@@ -20,8 +21,8 @@ def differing(a, b): return sorted(k for k in a.keys() | b.keys() if a.get(k) !=
 
 def test_modules_are_what_the_notebooks_export(root, run, checkout, tmp_path):
     copy = checkout(tmp_path)
-    for p in (copy/'colorize_nb').glob('*.py'):
-        if p.name != '__init__.py': p.unlink()
+    for p in (copy/'colorize_nb').rglob('*.py'):
+        if p != copy/'colorize_nb'/'__init__.py': p.unlink()
     run('nbdev-export', cwd=copy)
     diff = differing(files(copy/'colorize_nb', '*.py'), files(root/'colorize_nb', '*.py'))
     assert not diff, f'not as exported: {diff}. Edit the notebooks, then run nbdev-export'
@@ -68,9 +69,13 @@ def test_import_is_light(module, run):
     heavy = run('python', '-c', f'import sys, colorize_nb.{module}; print(*(o for o in {HEAVY} if o in sys.modules))')
     assert not heavy.strip(), f'colorize_nb.{module} imports {heavy}'
 
+def test_the_package_itself_is_lazy(run):
+    out = run('python', '-c', 'import sys, colorize_nb; print("torch" in sys.modules); from colorize_nb import Colorizer, save_photo; print(Colorizer.__name__, "fastai" in sys.modules)')
+    assert out.split() == ['False', 'Colorizer', 'False']
+
 def test_commands_are_installed():
     scripts = {o.name: o for o in distribution('colorize_nb').entry_points.select(group='console_scripts')}
-    assert set(scripts) == {'colorize', 'colorize-train', 'colorize-demo', 'colorize-eval', 'colorize-ray'}
+    assert set(scripts) == {'colorize', 'colorize-train', 'colorize-recipe', 'colorize-demo', 'colorize-eval', 'colorize-ray'}
     for o in scripts.values(): assert callable(o.load())
 
 def test_users_get_no_developer_tools():

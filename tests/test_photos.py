@@ -8,8 +8,10 @@ from PIL import Image, ImageCms
 from torch import nn
 
 from colorize_nb.color import rgb_to_lab
-from colorize_nb.generator import UNet
-from colorize_nb.inference import Colorizer, ColorizeError, Photo, save_photo, to_tensor
+from colorize_nb.models.unet import UNet
+from colorize_nb.errors import ColorizeError
+from colorize_nb.inference.colorizer import Colorizer
+from colorize_nb.photo import Photo, save_photo, to_tensor
 
 class Vivid(nn.Module):
     "A small random network, its colours so strong that many pixels leave sRGB"

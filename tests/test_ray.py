@@ -8,9 +8,9 @@ import pytest
 from fastcore.script import CliError
 from PIL import Image
 
-from colorize_nb.actors import ColorActor, color_in_actors, colorize_ray, on_ray, plan
-from colorize_nb.generator import UNet
-from colorize_nb.inference import Colorizer
+from colorize_nb.inference.actors import ColorActor, color_in_actors, colorize_ray, on_ray, plan
+from colorize_nb.models.unet import UNet
+from colorize_nb.inference.colorizer import Colorizer
 
 class Noting(Colorizer):
     "Notes in a file which process coloured which photo, and takes its time"

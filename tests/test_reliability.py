@@ -15,12 +15,20 @@ from safetensors.torch import save_file
 from torch import nn
 
 import colorize_nb
-from colorize_nb import cli, training
-from colorize_nb.data import colorization_dls, find_photos
-from colorize_nb.discriminator import PatchGAN
-from colorize_nb.generator import UNet
-from colorize_nb.inference import Colorizer, ColorizeError, save_photo
-from colorize_nb.training import Checkpoint, ColorLearner, ResumableDL, pix2pix_learner, read_whole, save_whole
+import colorize_nb.training.learner as learner_module
+from colorize_nb.commands.colorize import colorize as colorize_command
+from colorize_nb.commands.train import train
+from colorize_nb.inference.batch import result_names
+from colorize_nb.data.batches import colorization_dls
+from colorize_nb.photo import find_photos
+from colorize_nb.models.patchgan import PatchGAN
+from colorize_nb.models.unet import UNet
+from colorize_nb.errors import ColorizeError
+from colorize_nb.inference.colorizer import Colorizer
+from colorize_nb.photo import save_photo
+from colorize_nb.files import read_whole, save_whole
+from colorize_nb.training.checkpoint import Checkpoint, ResumableDL
+from colorize_nb.training.learner import ColorLearner, pix2pix_learner
 
 HERE = Path(__file__).parent
 TINY = dict(size=32, bs=4, nf=4, ema=.9, workers=0, epochs=2)
@@ -34,8 +42,8 @@ def photo(file, size=(48, 40), seed=0):
 def record(name, **res):
     "Keep the result of a slow test beside the chapters: chapter 18 shows the table"
     from datetime import date
-    from colorize_nb.experiments import machine
-    from colorize_nb.reliability import kept
+    from colorize_nb.study.experiment import machine
+    from colorize_nb.MISSING_reliability import kept
     kept(name, HERE.parent/'nbs'/'runs'/'reliability.json', date=date.today().isoformat(), machine=machine(torch.device('cpu')), **res)
 
 @pytest.fixture(scope='module')
@@ -65,7 +73,7 @@ def colorize(weights, capfd):
     "`colorize(*args)`: exit code, the names of the results, the lines of complaint"
     def _colorize(*args, **kwargs):
         capfd.readouterr()
-        rc = cli.colorize(*map(str, args), weights=str(weights), **kwargs)
+        rc = colorize_command(*map(str, args), weights=str(weights), **kwargs)
         out, err = capfd.readouterr()
         return rc, [o for o in out.splitlines() if o], err.splitlines()
     return _colorize
@@ -86,7 +94,7 @@ def test_killed_at_random_moments(): kill(3, 0)
 def test_killed_fifty_times(): record('killed', **kill(50, 1))
 
 def test_interrupted_with_other_workers_ends_the_same(photos, tmp_path, monkeypatch):
-    def train(out, **kwargs): return cli.train([str(photos)], out=str(tmp_path/out), **{**TINY, 'epochs': 3, **kwargs})
+    def trains(out, **kwargs): return train([str(photos)], out=str(tmp_path/out), **{**TINY, 'epochs': 3, **kwargs})
     def stop_after(n):
         before = Checkpoint.after_batch
         def after_batch(self):
@@ -94,12 +102,12 @@ def test_interrupted_with_other_workers_ends_the_same(photos, tmp_path, monkeypa
             if self.train_iter == n: os.kill(os.getpid(), 15)
         monkeypatch.setattr(Checkpoint, 'after_batch', after_batch)
         return before
-    assert train('whole') == 0
+    assert trains('whole') == 0
     before = stop_after(4)
-    assert train('cut', workers=2) == 128 + 15
+    assert trains('cut', workers=2) == 128 + 15
     monkeypatch.setattr(Checkpoint, 'after_batch', before)
     assert (tmp_path/'cut'/'models').exists() and (tmp_path/'cut'/'model.safetensors').exists()
-    assert train('cut', workers=1, resume=True) == 0
+    assert trains('cut', workers=1, resume=True) == 0
     for o in ('model.safetensors', 'preview.png', 'losses.png'): assert (tmp_path/'cut'/o).read_bytes() == (tmp_path/'whole'/o).read_bytes(), o
 
 class CutOff(Callback):
@@ -110,7 +118,7 @@ class CutOff(Callback):
         if self.train_iter == self.n: raise CancelFitException
 
 def test_interrupted_with_a_cache_ends_the_same(photos, tmp_path):
-    def train(out, *cbs, workers=0):
+    def trains(out, *cbs, workers=0):
         set_seed(1)
         dls = colorization_dls(photos, 32, 4, num_workers=workers, dl_type=ResumableDL, cache=tmp_path/'cache')
         learn = pix2pix_learner(dls, UNet(nf=4, depth=5), PatchGAN(patch=16, nf=4), lr=1e-3, path=tmp_path/out, cbs=[Checkpoint(), *cbs])
@@ -140,7 +148,7 @@ def test_full_disk_leaves_the_last_checkpoint(room, tmp_path):
     assert {o.name for o in tmp_path.iterdir()} == {'x.pth', 'x.pth.sha256'}
 
 def test_full_disk_ends_training_with_one_line(photos, tmp_path, fails):
-    with file_limit(50_000): says = fails(cli.train, [str(photos)], out=str(tmp_path/'out'), **TINY)
+    with file_limit(50_000): says = fails(train, [str(photos)], out=str(tmp_path/'out'), **TINY)
     assert says.endswith('checkpoint_00001_0000000.pth: File too large') and not list((tmp_path/'out'/'models').iterdir())
 
 @contextmanager
@@ -159,10 +167,10 @@ def held_to_permissions():
 
 def test_folder_that_cannot_be_written(photos, tmp_path, fails):
     (tmp_path/'file').touch()
-    assert 'file: File exists' in fails(cli.train, [str(photos)], out=str(tmp_path/'file'), **TINY)
+    assert 'file: File exists' in fails(train, [str(photos)], out=str(tmp_path/'file'), **TINY)
     (tmp_path/'locked').mkdir(mode=0o555)
     with held_to_permissions():
-        for out in ('locked', 'locked/new'): assert fails(cli.train, [str(photos)], out=str(tmp_path/out), **TINY).endswith(': Permission denied')
+        for out in ('locked', 'locked/new'): assert fails(train, [str(photos)], out=str(tmp_path/out), **TINY).endswith(': Permission denied')
     assert not any((tmp_path/'locked').iterdir())
 
 def test_results_in_a_folder_that_cannot_be_written(tmp_path, colorize):
@@ -177,21 +185,21 @@ def test_out_of_memory_suggests_less(photos, weights, tmp_path, fails, colorize,
     class Huge(nn.Module):
         def forward(self, x): return torch.empty(2**58)
     monkeypatch.setattr(UNet, 'forward', Huge.forward)
-    assert fails(cli.train, [str(photos)], out=str(tmp_path/'out'), **TINY) == 'colorize-train: out of memory: a smaller --size needs less, and so does a smaller --bs, --nf or --workers'
+    assert fails(train, [str(photos)], out=str(tmp_path/'out'), **TINY) == 'colorize-train: out of memory: a smaller --size needs less, and so does a smaller --bs, --nf or --workers'
     photo(tmp_path/'x.png')
     rc, out, err = colorize(tmp_path/'x.png')
     assert rc == 1 and not out and err == [f'colorize: {tmp_path/"x.png"}: out of memory']
 
 def test_a_loss_that_is_no_number(photos, tmp_path, fails):
-    says = fails(cli.train, [str(photos)], out=str(tmp_path/'out'), **{**TINY, 'lr': 1e30, 'epochs': 5})
+    says = fails(train, [str(photos)], out=str(tmp_path/'out'), **{**TINY, 'lr': 1e30, 'epochs': 5})
     assert 'not finite in epoch 1, batch ' in says and f'{photos}' in says and 'the last checkpoint stays' in says
 
 def test_unreadable_photos_are_listed_and_limited(photos, tmp_path, fails, capfd):
     folder = shutil.copytree(photos, tmp_path/'photos')
     for i in range(2): (folder/f'bad {i}\n.png').write_text('not a photo')
-    assert '2 of 14 photos cannot be read, more than the 10% that may be' in fails(cli.train, [str(folder)], out=str(tmp_path/'out'), **TINY)
+    assert '2 of 14 photos cannot be read, more than the 10% that may be' in fails(train, [str(folder)], out=str(tmp_path/'out'), **TINY)
     capfd.readouterr()
-    assert not cli.train([str(folder)], out=str(tmp_path/'out'), max_unreadable=.5, **TINY)
+    assert not train([str(folder)], out=str(tmp_path/'out'), max_unreadable=.5, **TINY)
     assert [o for o in capfd.readouterr().err.splitlines() if 'cannot be read' in o] == [f'colorize-train: left out, cannot be read: {str(folder)!r}'[:-1] + f'/bad {i}\\n.png\'' for i in range(2)]
 
 def test_a_photo_that_vanishes_during_training(photos, tmp_path, fails, monkeypatch):
@@ -203,21 +211,21 @@ def test_a_photo_that_vanishes_during_training(photos, tmp_path, fails, monkeypa
     monkeypatch.setattr(Checkpoint, 'after_epoch', after_epoch)
     for workers in (0, 1):
         shutil.copytree(photos, folder, dirs_exist_ok=True)
-        says = fails(cli.train, [str(folder)], out=str(tmp_path/f'out{workers}'), **{**TINY, 'workers': workers})
+        says = fails(train, [str(folder)], out=str(tmp_path/f'out{workers}'), **{**TINY, 'workers': workers})
         assert re.fullmatch(r'colorize-train: .*\d+\.png.*No such file or directory.*|colorize-train: .*No such file or directory: .*png\'', says), says
         assert [o.name for o in (tmp_path/f'out{workers}'/'models').glob('*.pth')] == ['checkpoint_00001_0000000.pth']
 
 def test_resume_refuses_other_options_and_photos(photos, tmp_path, fails, monkeypatch):
     folder = shutil.copytree(photos, tmp_path/'photos')
     monkeypatch.setattr(ColorLearner, 'forget_checkpoints', lambda self: None)
-    cli.train([str(folder)], out=str(tmp_path/'out'), **TINY)
+    train([str(folder)], out=str(tmp_path/'out'), **TINY)
     again = dict(TINY, out=str(tmp_path/'out'), resume=True)
-    assert 'begun with bs 4, not 3' in fails(cli.train, [str(folder)], **{**again, 'bs': 3})
+    assert 'begun with bs 4, not 3' in fails(train, [str(folder)], **{**again, 'bs': 3})
     photo(folder/'new.png', seed=99)
-    assert re.search(r'begun with photos 12 \(\w+\), not 13 \(', fails(cli.train, [str(folder)], **again))
+    assert re.search(r'begun with photos 12 \(\w+\), not 13 \(', fails(train, [str(folder)], **again))
     (folder/'new.png').unlink()
     for o in (tmp_path/'out'/'models').glob('*.pth'): o.write_bytes(o.read_bytes()[:-1])
-    assert 'none of the checkpoints in' in fails(cli.train, [str(folder)], **again)
+    assert 'none of the checkpoints in' in fails(train, [str(folder)], **again)
 
 # Loading is safe
 
@@ -277,7 +285,7 @@ def change(tensors, info):
     yield "header doesn't describe", tensors, []
 
 def test_weights_that_do_not_fit(weights, tmp_path):
-    from colorize_nb.inference import read_weights
+    from colorize_nb.inference.weights import read_weights
     info, tensors = read_weights(weights)
     for says, t, i in change(tensors, info):
         save_file(t, file := tmp_path/'x.safetensors', {'colorizer': json.dumps(i)})
@@ -362,7 +370,7 @@ def test_results_stay_in_their_folder():
     @settings(derandomize=True, deadline=None, max_examples=300)
     @given(st.lists(names, min_size=1, max_size=5))
     def check(stems):
-        res = cli.result_names([Path('in')/o for o in stems], [Path('out')]*len(stems), ('', '_compare'))
+        res = result_names([Path('in')/o for o in stems], [Path('out')]*len(stems), ('', '_compare'))
         flat = [o for group in res for o in group]
         assert all(o.parent == Path('out') and os.path.normpath(o).startswith('out/') for o in flat)
         assert len(set(flat)) == len(flat)

@@ -7,9 +7,10 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 ROOT = Path(__file__).parent.parent
-CHAPTERS = sorted((ROOT/'nbs').glob('[0-9]*.ipynb'))
+NBS = ROOT/'nbs'
+CHAPTERS = sorted(NBS.glob('*/[0-9]*.ipynb'))
 TEXTS = *CHAPTERS, *sorted(ROOT.glob('*.md'))
-COMMANDS = 'colorize', 'colorize-train', 'colorize-demo', 'colorize-eval', 'colorize-ray'
+COMMANDS = 'colorize', 'colorize-train', 'colorize-recipe', 'colorize-demo', 'colorize-eval', 'colorize-ray'
 
 class Page(HTMLParser):
     "The addresses a page refers to"
@@ -37,20 +38,20 @@ def test_readme_links(root):
 
 def test_readme_lists_every_chapter(root):
     text = (root/'README.md').read_text(encoding='utf-8')
-    assert not [o.name for o in CHAPTERS if f'| [{o.stem}](nbs/{o.name}) |' not in text]
+    assert not [o.name for o in CHAPTERS if f'](nbs/{o.relative_to(NBS)})' not in text]
 
 @pytest.mark.parametrize('nb', CHAPTERS, ids=lambda p: p.stem)
 def test_chapter_has_its_page(nb, site):
-    page = site/'_docs'/f'{re.sub(r"^[0-9]+_", "", nb.stem)}.html'
+    page = site/'_docs'/nb.parent.name/f'{re.sub(r"^[0-9]+_", "", nb.stem)}.html'
     title = ''.join(json.loads(nb.read_text(encoding='utf-8'))['cells'][0]['source']).splitlines()[0].lstrip('# ')
     assert f'>{title}</' in page.read_text(encoding='utf-8')
     home = Page(site/'_docs'/'index.html')
-    assert {o.removeprefix('./') for o in home.links} >= {page.name}, f'{page.name} is not in the sidebar'
+    assert {o.removeprefix('./') for o in home.links} >= {f'{page.parent.name}/{page.name}'}, f'{page.name} is not in the sidebar'
 
 def test_pictures_exist(site):
     docs = site/'_docs'
-    for p in docs.glob('*.html'):
-        missing = [o for o in Page(p).images if not re.match(r'\w+:', o) and not (docs/o).exists()]
+    for p in docs.rglob('*.html'):
+        missing = [o for o in Page(p).images if not re.match(r'\w+:', o) and not (p.parent/o).exists()]
         assert not missing, f'{p.name}: {missing}'
 
 def test_readme_has_no_slider(root):

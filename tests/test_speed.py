@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from colorize_nb.bench import BENCHES
-from colorize_nb.data import colorization_dls
+from colorize_nb.study.bench import BENCHES
+from colorize_nb.data.batches import colorization_dls
 
 def test_bench_prints_json(run):
     res = json.loads(run('python', '-W', 'ignore', '-m', 'colorize_nb.bench', 'floor'))

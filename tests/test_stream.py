@@ -8,8 +8,8 @@ from PIL import Image
 from fastai.distributed import DistributedDL
 from torch.utils.data import DataLoader
 
-from colorize_nb.data import colorization_dls
-from colorize_nb.stream import PhotoStream, Shards, StreamDL, write_shards
+from colorize_nb.data.batches import colorization_dls
+from colorize_nb.data.stream import PhotoStream, Shards, StreamDL, write_shards
 
 datasets = pytest.importorskip('datasets')
 SIZES = 9, 5, 7, 6, 8, 5, 4, 6  # photos in each shard

@@ -10,10 +10,10 @@ from fastai.torch_core import set_seed
 from torch import nn
 
 from colorize_nb.color import lab_to_net, net_to_rgb
-from colorize_nb.discriminator import PatchGAN
-from colorize_nb.generator import UNet, noise
-from colorize_nb.metrics import colorfulness
-from colorize_nb.training import pix2pix_learner
+from colorize_nb.models.patchgan import PatchGAN
+from colorize_nb.models.unet import UNet, noise
+from colorize_nb.evaluation.metrics import colorfulness
+from colorize_nb.training.learner import pix2pix_learner
 
 
 def loaders(pairs, bs):

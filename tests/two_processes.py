@@ -15,9 +15,11 @@ from fastai.data.load import DataLoader
 from fastai.torch_core import distrib_barrier, num_distrib, rank_distrib, set_seed
 
 import colorize_nb.distributed
-from colorize_nb.discriminator import PatchGAN
-from colorize_nb.generator import UNet
-from colorize_nb.training import Adversary, Preview, pix2pix_learner
+from colorize_nb.models.patchgan import PatchGAN
+from colorize_nb.models.unet import UNet
+from colorize_nb.training.adversary import Adversary
+from colorize_nb.training.callbacks import Preview
+from colorize_nb.training.learner import pix2pix_learner
 
 def loaders(n, bs, shuffle=False, seed=0):
     "`n` pictures of 32 px; the first value of each is its number"

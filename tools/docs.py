@@ -30,11 +30,12 @@ def front_matter(nb):
 
 def relink(text, pages):
     "Point Markdown links to notebooks at the page names in `pages`"
-    return re.sub(r'(\]\()([\w-]+\.ipynb)(?=[)#])', lambda m: m[1] + pages.get(m[2], m[2]), text)
+    def new(m): return m[1] + str(Path(m[2]).with_name(pages.get(Path(m[2]).name, Path(m[2]).name)))
+    return re.sub(r'(\]\()([\w./-]+\.ipynb)(?=[)#])', new, text)
 
 def stage(proc):
     "Give the processed notebooks in `proc` the page names that nbdev's links use; return a dict of both names"
-    nbs, pages = {p: json.loads(p.read_text(encoding='utf-8')) for p in sorted(proc.glob('*.ipynb'))}, {}
+    nbs, pages = {p: json.loads(p.read_text(encoding='utf-8')) for p in sorted(proc.rglob('*.ipynb'))}, {}
     for p, nb in nbs.items(): pages[p.name] = Path(front_matter(nb)[1]['output-file']).stem + '.ipynb'
     for p, nb in nbs.items():
         cell, meta = front_matter(nb)
@@ -42,11 +43,14 @@ def stage(proc):
         for c in nb['cells']:
             if c['cell_type'] == 'markdown': c['source'] = relink(source(c), pages)
         p.unlink()
-        (proc/pages[p.name]).write_text(json.dumps(nb, ensure_ascii=False), encoding='utf-8')
+        p.with_name(pages[p.name]).write_text(json.dumps(nb, ensure_ascii=False), encoding='utf-8')
     def site(d):
         for k in quarto_only: d.pop(k, None)
         d['website']['llms-txt'] = True  # a Markdown copy of each page: index.llms.md becomes README.md
-    def names(d): d['website']['sidebar']['contents'] = [pages.get(o, o) for o in d['website']['sidebar']['contents']]
+    def renamed(o):
+        if isinstance(o, str): return str(Path(o).with_name(pages.get(Path(o).name, Path(o).name)))
+        return {**o, 'contents': [renamed(i) for i in o['contents']]} if 'contents' in o else o
+    def names(d): d['website']['sidebar']['contents'] = [renamed(o) for o in d['website']['sidebar']['contents']]
     edit_yaml(proc/'nbdev.yml', site)
     edit_yaml(proc/'sidebar.yml', names)
     return pages

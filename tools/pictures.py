@@ -7,8 +7,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from colorize_nb.cli import demo_photos, demo_sheet
-from colorize_nb.inference import Colorizer, save_photo
+from colorize_nb.commands.demo import demo_photos, demo_sheet
+from colorize_nb.inference.colorizer import Colorizer
+from colorize_nb.photo import save_photo
 
 images = Path(__file__).resolve().parent.parent/'nbs'/'images'
 slider = 'flower', 'china'

@@ -1,0 +1,56 @@
+"Folders are floors: imports point down, nothing goes in a circle, and the chapters stay short enough to read"
+import ast, json, re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LIB = ROOT/'colorize_nb'
+FLOORS = '', 'models', 'data', 'inference', 'evaluation', 'training', 'commands', 'study'  # the lowest first
+COURSE = sorted((ROOT/'nbs'/'course').glob('*.ipynb'))
+CHAPTERS = COURSE + sorted((ROOT/'nbs'/'reference').glob('*.ipynb'))
+
+def floor(module): return FLOORS.index(module.rpartition('.')[0])
+
+def imported(file, module):
+    "Modules of ours that a file imports, inside of functions too"
+    for o in ast.walk(ast.parse(file.read_text(encoding='utf-8'))):
+        if isinstance(o, ast.Import): yield from (a.name.partition('.')[2] for a in o.names if a.name.startswith('colorize_nb'))
+        if not isinstance(o, ast.ImportFrom): continue
+        if o.level: base = [*module.split('.')[:-o.level], *filter(None, [o.module])]
+        elif (o.module or '').partition('.')[0] == 'colorize_nb': base = o.module.split('.')[1:]
+        else: continue
+        name = '.'.join(base)
+        if (LIB/Path(*base)).is_dir(): yield from ('.'.join([*base, a.name]) for a in o.names)
+        else: yield name
+
+FILES = {'.'.join(o.relative_to(LIB).with_suffix('').parts): o for o in sorted(LIB.rglob('*.py')) if not o.name.startswith('_')}
+IMPORTS = {m: set(imported(f, m)) for m, f in FILES.items()}
+
+def test_every_import_is_of_a_module(): assert not {m: o - {*FILES} for m, o in IMPORTS.items() if o - {*FILES}}
+
+def test_imports_point_down():
+    up = [f'{m} imports {o}' for m, os in IMPORTS.items() for o in os if floor(o) > floor(m)]
+    assert not up, up
+
+def circle(module, path=()):
+    "The modules on a circle that begins at `module`; empty if there is none"
+    if module in path: return path[path.index(module):] + (module,)
+    return next(filter(None, (circle(o, path + (module,)) for o in IMPORTS[module])), ())
+
+@pytest.mark.parametrize('module', FILES)
+def test_no_circle(module): assert not circle(module)
+
+@pytest.mark.parametrize('module', FILES)
+def test_no_module_of_ours_by_string(module):
+    strings = [o.value for o in ast.walk(ast.parse(FILES[module].read_text(encoding='utf-8'))) if isinstance(o, ast.Constant) and isinstance(o.value, str)]
+    assert not [o for o in strings if re.fullmatch(r'colorize_nb(\.\w+)+(:\w+)?', o)]
+
+def code_cells(nb): return [''.join(c['source']) for c in json.loads(nb.read_text(encoding='utf-8'))['cells'] if c['cell_type'] == 'code']
+
+def exported(source): return bool(re.search(r'^#\| *exporti?\b', source, re.M))
+
+@pytest.mark.parametrize('nb', CHAPTERS, ids=lambda o: o.stem)
+def test_named_after_its_module(nb):
+    modules = [m[1] for o in code_cells(nb) if (m := re.match(r'#\| *default_exp (\S+)', o))]
+    assert not modules and not any(map(exported, code_cells(nb))) or modules == [re.sub(r'^\d+_', '', nb.stem)]
