@@ -7,21 +7,22 @@ Docs: https://colorize-nb.github.io/colorize_nb/course/models.unet.html.md"""
 # %% auto #0
 __all__ = ['InstanceNorm', 'norm_layer', 'init_weights', 'down_block', 'up_block', 'pad_to', 'UNet', 'noise']
 
-# %% ../../nbs/course/03_models.unet.ipynb #726a24ba
+# %% ../../nbs/course/03_models.unet.ipynb #bde1af70
 import torch
 import torch.nn.functional as F
 from contextlib import contextmanager
+from fastcore.basics import patch
 from torch import Tensor, nn
 from .register import register
 
 # %% ../../nbs/course/03_models.unet.ipynb #c5ffbcd0
 class InstanceNorm(nn.InstanceNorm2d):
-    "`nn.InstanceNorm2d` that on a CPU is faster and keeps a channels-last layout: the batch norm of one picture at a time"
+    "`nn.InstanceNorm2d`, on a CPU as batch norm of one picture at a time, which is faster and keeps a channels-last layout"
     def forward(self,
         x:Tensor, # (B,ch,H,W) with H*W > 1
     )->Tensor: # (B,ch,H,W), each channel of each picture normalised, then scaled and shifted
         "Batch norm with a batch of one, for each picture in turn"
-        if x.device.type!='cpu': return super().forward(x)
+        if x.device.type != 'cpu': return super().forward(x)
         return torch.cat([F.batch_norm(o, None, None, self.weight, self.bias, True, 0., self.eps) for o in x.split(1)])
 
 # %% ../../nbs/course/03_models.unet.ipynb #89cbac39
@@ -30,21 +31,20 @@ def norm_layer(
     ch:int, # channels of its (B,ch,H,W) input
 )->nn.Module: # maps (B,ch,H,W) to the same shape
     "A new norm with learnt scale and shift (`ValueError` for an unknown `kind`); 'group' makes up to 32 groups"
-    if kind=='batch': return nn.BatchNorm2d(ch)
-    if kind=='instance': return InstanceNorm(ch, affine=True)
-    if kind=='group': return nn.GroupNorm(next(g for g in (32,16,8,4,2,1) if ch%g==0), ch)
-    if kind=='none': return nn.Identity()
+    if kind == 'batch': return nn.BatchNorm2d(ch)
+    if kind == 'instance': return InstanceNorm(ch, affine=True)
+    if kind == 'group': return nn.GroupNorm(next(g for g in (32,16,8,4,2,1) if ch%g == 0), ch)
+    if kind == 'none': return nn.Identity()
     raise ValueError(f"norm must be 'batch', 'instance', 'group' or 'none', not {kind!r}")
 
 # %% ../../nbs/course/03_models.unet.ipynb #c0a24e89
 def init_weights(
     model:nn.Module, # changed in place
-    std:float=0.02, # standard deviation of the weights
 )->nn.Module: # the same model
-    "Draw the weights of all convolutions from N(0, `std`), as the paper does (section 6.2), and set their biases to 0"
+    "Draw the weights of all convolutions from N(0, 0.02), as the paper does (section 6.2), and set their biases to 0"
     for m in model.modules():
         if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d)):
-            nn.init.normal_(m.weight, 0., std)
+            nn.init.normal_(m.weight, 0., 0.02)
             if m.bias is not None: nn.init.zeros_(m.bias)
     return model
 
@@ -57,7 +57,7 @@ def down_block(
 )->nn.Sequential: # maps (B,ci,H,W) to (B,co,H/2,W/2)
     "LeakyReLU(0.2), 4x4 convolution with stride 2, norm"
     acts = [nn.LeakyReLU(0.2)] if act else []
-    return nn.Sequential(*acts, nn.Conv2d(ci, co, 4, 2, 1, bias=norm=='none'), norm_layer(norm, co))
+    return nn.Sequential(*acts, nn.Conv2d(ci, co, 4, 2, 1, bias=norm == 'none'), norm_layer(norm, co))
 
 # %% ../../nbs/course/03_models.unet.ipynb #65a0c9ce
 def up_block(
@@ -68,7 +68,7 @@ def up_block(
 )->nn.Sequential: # maps (B,ci,H,W) to (B,co,2H,2W)
     "ReLU, 4x4 transposed convolution with stride 2, norm, dropout"
     drops = [nn.Dropout(dropout)] if dropout else []
-    return nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(ci, co, 4, 2, 1, bias=norm=='none'), norm_layer(norm, co), *drops)
+    return nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(ci, co, 4, 2, 1, bias=norm == 'none'), norm_layer(norm, co), *drops)
 
 # %% ../../nbs/course/03_models.unet.ipynb #19d10e8a
 def pad_to(
@@ -76,9 +76,9 @@ def pad_to(
     m:int, # both sides become multiples of it
 )->Tensor: # (B,C,H',W'), `x` at its top left
     "Grow `x` at the right and at the bottom by reflection, or by repeating the edge where a side is too short to reflect"
-    h,w = -x.shape[-2]%m, -x.shape[-1]%m
-    if w: x = F.pad(x, (0,w,0,0), mode='reflect' if w<x.shape[-1] else 'replicate')
-    if h: x = F.pad(x, (0,0,0,h), mode='reflect' if h<x.shape[-2] else 'replicate')
+    h, w = -x.shape[-2]%m, -x.shape[-1]%m
+    if w: x = F.pad(x, (0,w,0,0), mode='reflect' if w < x.shape[-1] else 'replicate')
+    if h: x = F.pad(x, (0,0,0,h), mode='reflect' if h < x.shape[-2] else 'replicate')
     return x
 
 # %% ../../nbs/course/03_models.unet.ipynb #cb0b5595
@@ -96,30 +96,32 @@ class UNet(nn.Module):
     ):
         super().__init__()
         self.config = dict(nf=nf, depth=depth, in_ch=in_ch, out_ch=out_ch, norm=norm, dropout=dropout, skips=skips)
-        chs = [min(nf*2**i, nf*8) for i in range(depth)]
-        norms = ['none' if i in (0, depth-1) else norm for i in range(depth)]
-        self.downs = nn.ModuleList(down_block(ci, co, n, act=i>0)
-                                   for i,(ci,co,n) in enumerate(zip([in_ch]+chs, chs, norms)))
-        outs = chs[-2::-1]
-        ins = [chs[-1]] + [co*2 if skips else co for co in outs]
-        drops = [dropout if i<min(3, max(1, depth-5)) else 0. for i in range(depth)]
-        self.ups = nn.ModuleList(up_block(ci, co, norm, p) for ci,co,p in zip(ins, outs, drops))
-        self.ups.append(up_block(ins[-1], out_ch, 'none'))
+        chs = [in_ch] + [min(nf*2**i, nf*8) for i in range(depth)]
+        norms = ['none', *[norm]*(depth - 2), 'none'][-depth:]
+        self.downs = nn.ModuleList(down_block(chs[i], chs[i+1], norms[i], act=i > 0) for i in range(depth))
+        outs = chs[-2:0:-1] + [out_ch]
+        ins = chs[-1:] + [2*o if skips else o for o in outs[:-1]]
+        n_drop = min(3, max(1, depth - 5), depth - 1)
+        self.ups = nn.ModuleList(up_block(ins[i], outs[i], norm if i < depth - 1 else 'none', dropout if i < n_drop else 0.)
+                                 for i in range(depth))
         init_weights(self)
 
-    def forward(self,
-        L:Tensor, # (B,in_ch,H,W) in [-1,1], any H and W
-    )->Tensor: # (B,out_ch,H,W) in [-1,1]
-        "Down to the bottleneck and up again, each up block but the first seeing what the down block of its size saw"
-        h,w = L.shape[-2:]
-        x,skips = pad_to(L, 2**len(self.downs)), []
-        for down in self.downs:
-            skips.append(x)
-            x = down(x)
-        for i,up in enumerate(self.ups):
-            if i and self.config['skips']: x = torch.cat([x, skips[-i]], 1)
-            x = up(x)
-        return torch.tanh(x)[..., :h,:w]
+# %% ../../nbs/course/03_models.unet.ipynb #f05c2f3c
+@patch
+def forward(self:UNet,
+    L:Tensor, # (B,in_ch,H,W) in [-1,1], any H and W
+)->Tensor: # (B,out_ch,H,W) in [-1,1]
+    "Down to the bottleneck and up again, each up block but the first seeing what the down block of its size saw"
+    h, w = L.shape[-2:]
+    x = pad_to(L, 2**len(self.downs))  # (B,1,256,256), sides that can be halved 8 times
+    skips = []
+    for down in self.downs:
+        skips.append(x)  # (B,1,256,256), (B,64,128,128), (B,128,64,64) … (B,512,2,2)
+        x = down(x)  # (B,64,128,128), (B,128,64,64), (B,256,32,32) … (B,512,1,1)
+    for i,up in enumerate(self.ups):
+        if i and self.config['skips']: x = torch.cat([x, skips[-i]], 1)  # (B,1024,2,2) … (B,128,128,128)
+        x = up(x)  # (B,512,2,2), (B,512,4,4) … (B,64,128,128), (B,2,256,256)
+    return torch.tanh(x)[..., :h,:w]  # (B,2,256,256), what was added cut off
 
 # %% ../../nbs/course/03_models.unet.ipynb #51d8da72
 @contextmanager
