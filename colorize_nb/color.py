@@ -23,13 +23,13 @@ FROM_XYZ = _XYZ.inverse().tolist()  # and back
 
 # %% ../nbs/course/01_color.ipynb #43e9dfb8
 def _mix(x, m):
-    "The 3x3 matrix `m` times each pixel of `x` (...,3,H,W)."
-    p,q,r = x.unbind(-3)
+    "The 3x3 matrix `m` times each pixel of `x` (...,3,H,W)"
+    p, q, r = x.unbind(-3)
     return torch.stack([(p*i).add(q, alpha=j).add(r, alpha=k) for i,j,k in m], -3)
 
 # %% ../nbs/course/01_color.ipynb #ddf539de
 def _wide(x, ch, name):
-    "`x` (...,`ch`,H,W) as a plain float32 tensor (float64 stays); ValueError if it is anything else."
+    "`x` (...,`ch`,H,W) as a plain float32 tensor (float64 stays); `ValueError` if it is anything else"
     if not x.is_floating_point() or x.ndim < 3 or x.shape[-3] != ch:
         raise ValueError(f'{name} must be a float tensor of shape (...,{ch},H,W), not {x.dtype} of shape {tuple(x.shape)}')
     if type(x) is not Tensor: x = x.as_subclass(Tensor)
@@ -38,44 +38,44 @@ def _wide(x, ch, name):
 # %% ../nbs/course/01_color.ipynb #dfc84eb3
 def srgb_to_linear(
     x:Tensor, # sRGB in [0,1], any shape
-)->Tensor: # In [0,1]
-    "The amount of light that a number in a file stands for (IEC 61966-2-1)."
-    return torch.where(x>0.04045, ((x.clamp(min=0.04045)+0.055)/1.055)**2.4, x/12.92)
+)->Tensor: # in [0,1]
+    "The amount of light that a number in a file stands for (IEC 61966-2-1)"
+    return torch.where(x > 0.04045, ((x.clamp(min=0.04045) + 0.055)/1.055)**2.4, x/12.92)
 
 def linear_to_srgb(
-    x:Tensor, # Linear light, any shape
-)->Tensor: # In [0,1] where `x` is
-    "The inverse of `srgb_to_linear`."
-    return torch.where(x>0.0031308, 1.055*x.clamp(min=0.0031308)**(1/2.4) - 0.055, 12.92*x)
+    x:Tensor, # linear light, any shape
+)->Tensor: # in [0,1] where `x` is
+    "The inverse of `srgb_to_linear`"
+    return torch.where(x > 0.0031308, 1.055*x.clamp(min=0.0031308)**(1/2.4) - 0.055, 12.92*x)
 
 def cube_root(
-    x:Tensor, # Luminance, any shape
+    x:Tensor, # luminance, any shape
 )->Tensor: # (L* + 16)/116
-    "The curve of Lab: a cube root, with a straight line near black (CIE 15)."
-    return torch.where(x>0.008856, x.clamp(min=0.008856)**(1/3), 7.787*x + 16/116)
+    "The curve of Lab: a cube root, with a straight line near black (CIE 15)"
+    return torch.where(x > 0.008856, x.clamp(min=0.008856)**(1/3), 7.787*x + 16/116)
 
 # %% ../nbs/course/01_color.ipynb #a509d0c5
 def rgb_to_lab(
     rgb:Tensor, # sRGB in [0,1], (...,3,H,W), float of any width
 )->Tensor: # L* in [0,100], a* and b* within ±110, (...,3,H,W), the dtype of `rgb`
-    "CIE L*a*b* (white point D65, 2° observer) of sRGB, as `skimage.color.rgb2lab`; ValueError for 8-bit numbers or another channel count."
+    "CIE L*a*b* (D65, 2° observer) of sRGB, as `skimage.color.rgb2lab`; `ValueError` for 8-bit numbers or another channel count"
     light = srgb_to_linear(_wide(rgb, 3, 'rgb'))
-    fx,fy,fz = cube_root(_mix(light, TO_XYZ)).unbind(-3)
-    return torch.stack([116*fy-16, 500*(fx-fy), 200*(fy-fz)], -3).to(rgb.dtype)
+    fx, fy, fz = cube_root(_mix(light, TO_XYZ)).unbind(-3)
+    return torch.stack([116*fy - 16, 500*(fx - fy), 200*(fy - fz)], -3).to(rgb.dtype)
 
 # %% ../nbs/course/01_color.ipynb #de568b69
 def lab_to_rgb(
     lab:Tensor, # L* in [0,100], a*, b*, (...,3,H,W), float of any width
-    clip:bool=True, # Cut off what a screen cannot show? (No gradient flows through a number cut off)
+    clip:bool=True, # cut off what a screen cannot show? (no gradient flows through a number cut off)
 )->Tensor: # sRGB, in [0,1] if `clip`, (...,3,H,W), the dtype of `lab`
-    "sRGB of CIE L*a*b* (white point D65, 2° observer), as `skimage.color.lab2rgb` if `clip`; ValueError for another channel count."
-    L,a,b = _wide(lab, 3, 'lab').unbind(-3)
-    fy = (L+16)/116
+    "sRGB of CIE L*a*b* (D65, 2° observer), as `skimage.color.lab2rgb` if `clip`; `ValueError` for another channel count"
+    L, a, b = _wide(lab, 3, 'lab').unbind(-3)
+    fy = (L + 16)/116
     fz = fy - b/200
     x = torch.stack([fy + a/500, fy, fz.clamp(min=0) if clip else fz], -3)
-    x = torch.where(x>0.2068966, x**3, (x - 16/116)/7.787)
+    x = torch.where(x > 0.2068966, x**3, (x - 16/116)/7.787)
     x = linear_to_srgb(_mix(x, FROM_XYZ))
-    return (x.clamp(0,1) if clip else x).to(lab.dtype)
+    return (x.clamp(0, 1) if clip else x).to(lab.dtype)
 
 # %% ../nbs/course/01_color.ipynb #55d9256a
 AB_MAX = 110.  # what a* and b* are divided by
@@ -84,33 +84,34 @@ AB_MAX = 110.  # what a* and b* are divided by
 def lab_to_net(
     lab:Tensor, # L* in [0,100], a*, b*, (...,3,H,W)
 )->tuple[Tensor,Tensor]: # L (...,1,H,W) and ab (...,2,H,W), both in [-1,1]
-    "What a network sees, L/50-1, and what it predicts, ab/110; ValueError for another channel count."
+    "What a network sees, L/50 - 1, and what it predicts, ab/110; `ValueError` for another channel count"
     x = _wide(lab, 3, 'lab')
     return (x[...,:1,:,:]/50 - 1).to(lab.dtype), (x[...,1:,:,:]/AB_MAX).to(lab.dtype)
 
 # %% ../nbs/course/01_color.ipynb #f74e9e7f
 def net_to_lab(
-    L:Tensor, # Lightness in [-1,1], (...,1,H,W)
-    ab:Tensor, # Chroma in [-1,1], (...,2,H,W), the size of `L`
+    L:Tensor, # lightness in [-1,1], (...,1,H,W)
+    ab:Tensor, # chroma in [-1,1], (...,2,H,W), the size of `L`
 )->Tensor: # L* in [0,100], a*, b*, (...,3,H,W), the wider dtype of the two
-    "Inverse of `lab_to_net`; ValueError for other channel counts or where the sizes differ."
-    l,c = _wide(L, 1, 'L'), _wide(ab, 2, 'ab')
-    if l.shape[:-3]+l.shape[-2:] != c.shape[:-3]+c.shape[-2:]: raise ValueError(f'L {tuple(l.shape)} and ab {tuple(c.shape)} differ in size')
-    return torch.cat([(l+1)*50, c*AB_MAX], -3).to(torch.promote_types(L.dtype, ab.dtype))
+    "The inverse of `lab_to_net`; `ValueError` for other channel counts or where the sizes differ"
+    l, c = _wide(L, 1, 'L'), _wide(ab, 2, 'ab')
+    if l.shape[:-3] + l.shape[-2:] != c.shape[:-3] + c.shape[-2:]:
+        raise ValueError(f'L {tuple(l.shape)} and ab {tuple(c.shape)} differ in size')
+    return torch.cat([(l + 1)*50, c*AB_MAX], -3).to(torch.promote_types(L.dtype, ab.dtype))
 
 # %% ../nbs/course/01_color.ipynb #d6688978
 def rgb_to_net(
     rgb:Tensor, # sRGB in [0,1], (...,3,H,W)
 )->tuple[Tensor,Tensor]: # L (...,1,H,W) and ab (...,2,H,W), both in [-1,1], the dtype of `rgb`
-    "`lab_to_net` of `rgb_to_lab`, computed in float32 or wider."
-    L,ab = lab_to_net(rgb_to_lab(_wide(rgb, 3, 'rgb')))
+    "`lab_to_net` of `rgb_to_lab`, computed in float32 or wider"
+    L, ab = lab_to_net(rgb_to_lab(_wide(rgb, 3, 'rgb')))
     return L.to(rgb.dtype), ab.to(rgb.dtype)
 
 def net_to_rgb(
-    L:Tensor, # Lightness in [-1,1], (...,1,H,W)
-    ab:Tensor, # Chroma in [-1,1], (...,2,H,W), the size of `L`
-    clip:bool=True, # Cut off what a screen cannot show?
+    L:Tensor, # lightness in [-1,1], (...,1,H,W)
+    ab:Tensor, # chroma in [-1,1], (...,2,H,W), the size of `L`
+    clip:bool=True, # cut off what a screen cannot show?
 )->Tensor: # sRGB, in [0,1] if `clip`, (...,3,H,W), the wider dtype of the two
-    "`lab_to_rgb` of `net_to_lab`, computed in float32 or wider."
+    "`lab_to_rgb` of `net_to_lab`, computed in float32 or wider"
     rgb = lab_to_rgb(net_to_lab(_wide(L, 1, 'L'), _wide(ab, 2, 'ab')), clip)
     return rgb.to(torch.promote_types(L.dtype, ab.dtype))
