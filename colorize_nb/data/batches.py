@@ -13,20 +13,31 @@ import math
 import numpy as np
 import random
 import torch
+import torch.nn.functional as F
 from PIL import Image, ImageOps
-from fastai.vision.all import DataBlock, DataLoaders, F, ItemTransform, L, PILImage, RandTransform, Tensor, TensorImage, TensorImageBW, TensorImageBase, TransformBlock, defaults, delegates, dispatch, parallel
+from fastai.vision.all import DataBlock, DataLoaders, ItemTransform, PILImage, RandTransform, Tensor
+from fastai.vision.all import TensorImage, TensorImageBW, TensorImageBase, TransformBlock, defaults, delegates, dispatch, parallel
 from functools import partial
 from pathlib import Path
-from ..color import rgb_to_lab
+from ..color import net_to_rgb, rgb_to_lab
 from .cache import PhotoCache
 from ..photo import find_photos, read_photo
-from ..sheets import _rgb, show_triplets
+from ..sheets import show_triplets
 from ..tables import bytes_to_net
+
+# %% ../../nbs/course/02_data.batches.ipynb #88276c86
+def _crop_pixels(x, side, left, top, size):
+    "The square of `x` (3,h,w) whose side is `side`, resized to `size`; `left` and `top` are shares of the room around it"
+    left = round(left*(x.shape[-1] - side))
+    top = round(top*(x.shape[-2] - side))
+    x = x[None, :, top:top+side, left:left+side]
+    return F.interpolate(x, (size, size), mode='bicubic', antialias=True)[0]
 
 # %% ../../nbs/course/02_data.batches.ipynb #e21fb4a4
 class RandomCropFlip(RandTransform):
-    "A random square of the picture, mirrored half of the time, resized to `size`; for validation the middle square."
-    split_idx, order = None, 1
+    "A random square of the picture, mirrored half of the time, resized to `size`; for validation the middle square"
+    split_idx = None
+    order = 1
     def __init__(self,
         size:int, # side of the result, pixels
         min_scale:float=0.8, # the smallest random square, as a fraction of the picture's shorter side
@@ -34,61 +45,61 @@ class RandomCropFlip(RandTransform):
         super().__init__()
         self.size, self.min_scale = size, min_scale
     def before_call(self, b, split_idx):
-        self.scale, self.x, self.y, self.flip = 1., .5, .5, False
-        if split_idx == 0: self.scale, self.x, self.y, self.flip = random.uniform(self.min_scale, 1), random.random(), random.random(), random.random() < .5
+        train = split_idx == 0
+        self.scale = random.uniform(self.min_scale, 1) if train else 1.
+        self.x, self.y = (random.random(), random.random()) if train else (.5, .5)
+        self.flip = train and random.random() < .5
     def encodes(self, im:Image.Image):
         side = self.scale*min(im.size)
         x, y = self.x*(im.width - side), self.y*(im.height - side)
         im = im.resize((self.size, self.size), Image.BICUBIC, box=(x, y, x + side, y + side), reducing_gap=2.)
         return PILImage(ImageOps.mirror(im) if self.flip else im)
-    def encodes(self, x:TensorImage):
-        h, w = x.shape[-2:]
-        side = round(self.scale*min(h, w))
-        top, left = round(self.y*(h - side)), round(self.x*(w - side))
-        x = x.as_subclass(Tensor)[None, :, top:top+side, left:left+side]
-        x = F.interpolate(x, (self.size, self.size), mode='bicubic', antialias=True)[0]
+    def encodes(self, im:TensorImage):
+        x = _crop_pixels(im.as_subclass(Tensor), round(self.scale*min(im.shape[-2:])), self.x, self.y, self.size)
         return TensorImage(x.flip(-1) if self.flip else x)
 
 # %% ../../nbs/course/02_data.batches.ipynb #34854860
 class TensorL(TensorImageBW):
-    "Lightness in [-1, 1], shape (B, 1, H, W) or (1, H, W)"
+    "Lightness in [-1,1], (B,1,H,W) or (1,H,W)"
     _show_args = dict(cmap='gray', vmin=-1, vmax=1)
 
 class TensorAB(TensorImageBase):
-    "Chroma a*, b* in [-1, 1] (divided by 110), shape (B, 2, H, W) or (2, H, W)"
+    "Chroma a*, b* in [-1,1] (divided by 110), (B,2,H,W) or (2,H,W)"
 
 class RGBToNet(ItemTransform):
-    "Batch transform: (uint8 RGB,) -> (L, ab), both in [-1, 1]"
+    "Batch transform: (uint8 RGB,) -> (L, ab), both in [-1,1]"
     order = 20
     def encodes(self, b):
-        L, ab = bytes_to_net(torch.as_tensor(b[0]).as_subclass(torch.Tensor))
+        L, ab = bytes_to_net(torch.as_tensor(b[0]).as_subclass(Tensor))
         return TensorL(L), TensorAB(ab)
 
 # %% ../../nbs/course/02_data.batches.ipynb #2e77a2b6
 def mean_chroma(
     fn, # a photo: a file or a picture
 )->float: # mean of sqrt(a*² + b*²), Lab units: 0 is grey, 10 is pale, 30 is vivid
-    "How much colour a photo has, measured on a small version of it. Raises `ValueError` if it can't be read."
+    "How much colour a photo has, measured on a small version of it; `ValueError` if it can't be read"
     im = fn.copy() if isinstance(fn, Image.Image) else read_photo(fn, 32)
     im.thumbnail((64, 64), Image.BOX)
     lab = rgb_to_lab(torch.from_numpy(np.array(im)).permute(2, 0, 1).float()/255)
     return lab[1:].norm(dim=0).mean().item()
 
+# %% ../../nbs/course/02_data.batches.ipynb #d04eb63b
 def _chroma_or_none(fn):
     try: return mean_chroma(fn)
     except (ValueError, OSError): return None
 
-# %% ../../nbs/course/02_data.batches.ipynb #d04eb63b
 def scan_photos(
     files, # photos
     min_chroma:float=2.3, # below this mean chroma a photo counts as grey
-    n_workers:int=None, # threads; default: one per core
 )->tuple: # three lists of files: colour, grey, unreadable
-    "Sort files into colour photos, grey ones, and those that can't be read, keeping their order."
-    chroma = parallel(_chroma_or_none, files, n_workers=n_workers or defaults.cpus, threadpool=True, progress=len(files) > 2000)
-    colour = L(f for f,c in zip(files, chroma) if c is not None and c >= min_chroma)
-    grey   = L(f for f,c in zip(files, chroma) if c is not None and c <  min_chroma)
-    return colour, grey, L(f for f,c in zip(files, chroma) if c is None)
+    "Sort files into colour photos, grey ones, and those that can't be read, keeping their order"
+    measured = parallel(_chroma_or_none, files, n_workers=defaults.cpus, threadpool=True, progress=len(files) > 2000)
+    colour, grey, unreadable = [], [], []
+    for fn,chroma in zip(files, measured):
+        if chroma is None: unreadable.append(fn)
+        elif chroma < min_chroma: grey.append(fn)
+        else: colour.append(fn)
+    return colour, grey, unreadable
 
 # %% ../../nbs/course/02_data.batches.ipynb #22bc676f
 def split_photos(
@@ -96,13 +107,14 @@ def split_photos(
     valid_pct:float=0.1, # fraction that validates, when the folders don't say
     seed:int=42, # the same seed and files give the same split
 )->tuple: # indices of the training photos, indices of the validation photos
-    "By `train` and `valid` folders if every photo lies in one of the two, else at random. Raises `ValueError` if one side is empty."
-    side = [next((p for p in reversed(Path(f).parts[:-1]) if p in ('train', 'valid')), None) for f in files]
-    if {'train', 'valid'} == set(side): return tuple(L(i for i,s in enumerate(side) if s == o) for o in ('train', 'valid'))
+    "By `train` and `valid` folders if every photo lies in one of the two, else at random; `ValueError` if one side is empty"
+    sides = [next((p for p in reversed(Path(f).parts[:-1]) if p in ('train', 'valid')), None) for f in files]
+    if set(sides) == {'train', 'valid'}:
+        return tuple([i for i,s in enumerate(sides) if s == side] for side in ('train', 'valid'))
     n_valid = max(1, round(len(files)*valid_pct))
     if len(files) <= n_valid: raise ValueError(f'{len(files)} photo(s) cannot be split into training and validation: give at least 2')
     idxs = random.Random(seed).sample(range(len(files)), len(files))
-    return L(sorted(idxs[n_valid:])), L(sorted(idxs[:n_valid]))
+    return sorted(idxs[n_valid:]), sorted(idxs[:n_valid])
 
 # %% ../../nbs/course/02_data.batches.ipynb #134a501b
 def PhotoBlock(
@@ -110,7 +122,7 @@ def PhotoBlock(
     min_scale:float=0.8, # smallest random square, as a fraction of the shorter side
     read=None, # file name -> picture, such as a `PhotoCache`; default: `read_photo`, no larger than needed
 )->TransformBlock:
-    "Photo files to batches of `(L, ab)`"
+    "Turn photo files into batches of `(L, ab)`"
     return TransformBlock(type_tfms=read or partial(read_photo, min_side=math.ceil(size/min_scale)),
                           item_tfms=RandomCropFlip(size, min_scale), batch_tfms=RGBToNet)
 
@@ -127,10 +139,11 @@ def colorization_dls(
     repeats:int=1, # how often a training photo appears in an epoch, each time cropped anew
     cache=None, # a folder for a `PhotoCache`, so that each photo is decoded once; None: decode in every epoch
     **kwargs, # of fastai's `DataBlock.dataloaders`: `num_workers`, `device`, …
-)->DataLoaders: # `L, ab` batches, (bs,1,size,size) and (bs,2,size,size), in [-1,1]; `.grey` and `.unreadable` list the files left out, `.size` is as given
-    "Photos as `DataLoaders` for colorization. Raises `FileNotFoundError` or `ValueError` in one line if there is nothing to train on."
+)->DataLoaders: # batches of L (bs,1,size,size) and ab (bs,2,size,size) in [-1,1]; what was left out is in `.grey` and `.unreadable`
+    "Photos as `DataLoaders` for colorization; `FileNotFoundError` or `ValueError` in one line if there is nothing to train on"
     files, grey, unreadable = scan_photos(find_photos(source), min_chroma)
-    if len(files) < 2: raise ValueError(f'only {len(files)} colour photo(s) in {source} ({len(grey)} grey, {len(unreadable)} unreadable): give at least 2')
+    if len(files) < 2: raise ValueError(f'only {len(files)} colour photo(s) in {source} '
+                                        f'({len(grey)} grey, {len(unreadable)} unreadable): give at least 2')
     train, valid = split_photos(files, valid_pct, seed)
     read = PhotoCache(files, math.ceil(size/min_scale), cache) if cache else None
     block = DataBlock(PhotoBlock(size, min_scale, read), splitter=lambda _: (train*repeats, valid))
@@ -140,15 +153,17 @@ def colorization_dls(
     return dls
 
 # %% ../../nbs/course/02_data.batches.ipynb #e5510fd8
+def _rgb(L, ab): return net_to_rgb(Tensor(L).float().cpu(), Tensor(ab).float().cpu())
+
 @dispatch
 def show_batch(x:TensorL, y:TensorAB, samples, ctxs=None, max_n=8, **kwargs):
     "Grey and truth side by side"
-    n = min(max_n, len(x))
-    return show_triplets(_rgb(x[:n], torch.zeros_like(torch.Tensor(y[:n]))), _rgb(x[:n], y[:n]), titles=('grey', 'truth'), n_pairs=4, **kwargs)
+    x, y = x[:max_n], y[:max_n]
+    return show_triplets(_rgb(x, 0*y), _rgb(x, y), titles=('grey', 'truth'), n_pairs=4, **kwargs)
 
 @dispatch
 def show_results(x:TensorL, y:TensorAB, samples, outs, ctxs=None, max_n=6, **kwargs):
     "Grey, prediction and truth side by side"
-    n = min(max_n, len(x))
-    preds = torch.stack([torch.Tensor(o[0]) for o in outs[:n]])
-    return show_triplets(_rgb(x[:n], torch.zeros_like(preds)), _rgb(x[:n], preds), _rgb(x[:n], y[:n]), titles=('grey', 'prediction', 'truth'), n_pairs=2, **kwargs)
+    x, y = x[:max_n], y[:max_n]
+    preds = torch.stack([Tensor(o[0]) for o in outs[:len(x)]])
+    return show_triplets(_rgb(x, 0*y), _rgb(x, preds), _rgb(x, y), titles=('grey', 'prediction', 'truth'), n_pairs=2, **kwargs)
