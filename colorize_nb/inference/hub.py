@@ -12,7 +12,7 @@ import re
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from ..errors import ColorizeError, one_line
+from ..errors import ColorizeError, one_line, need
 
 # %% ../../nbs/reference/20_inference.hub.ipynb #516d8c91
 def _hub_reason(
@@ -38,9 +38,10 @@ def hub(
     failed:str, # how the message of an error begins
 ): # gives a `huggingface_hub.HfApi`
     "Within this context, whatever the Hub's client raises becomes a `ColorizeError` of one line"
-    try: from huggingface_hub import HfApi, errors
-    except ImportError as e: raise ColorizeError(f"{failed} huggingface_hub is not installed (pip install 'colorize_nb[hub]')") from e
-    try: yield HfApi(library_name='colorize_nb')
+    try: client = need('huggingface_hub', 'hub')
+    except ColorizeError as e: raise type(e)(f'{failed} {one_line(e)}') from None
+    from huggingface_hub import errors
+    try: yield client.HfApi(library_name='colorize_nb')
     except ColorizeError: raise
     except (errors.HTTPError, OSError, ValueError, RuntimeError) as e: raise ColorizeError(f'{failed} {_hub_reason(e)}') from e
 
@@ -63,7 +64,7 @@ def download_weights(
             except errors.LocalEntryNotFoundError: raise e from None
         return Path(api.hf_hub_download(**ask))
 
-# %% ../../nbs/reference/20_inference.hub.ipynb #8fc84e17
+# %% ../../nbs/reference/20_inference.hub.ipynb #6df76021
 CARD = """---
 license: {license}
 library_name: colorize_nb
