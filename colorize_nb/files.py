@@ -13,7 +13,6 @@ import os
 import pickle
 import re
 import torch
-from fastai.vision.all import Path
 from pathlib import Path
 
 # %% ../nbs/reference/01_files.ipynb #a6d10c11
