@@ -14,7 +14,7 @@ from fastai.data.core import DataLoaders
 from fastai.data.load import DataLoader
 from fastai.torch_core import distrib_barrier, num_distrib, rank_distrib, set_seed
 
-import colorize_nb.distributed
+import colorize_nb.training.devices
 from colorize_nb.models.patchgan import PatchGAN
 from colorize_nb.models.unet import UNet
 from colorize_nb.training.adversary import Adversary
@@ -52,7 +52,7 @@ def quietly(learn, f):
         if num_distrib() < 2: return f()
         with learn.distrib_ctx(): return f()
 
-def weights(learn): return [{k: v.clone() for k,v in o.state_dict().items()} for o in (learn.model, learn.adversary.D, learn.ema.model)]
+def weights(learn): return [{k: v.clone() for k,v in o.state_dict().items()} for o in (learn.model, learn.adversary.D, learn.ema.averaged)]
 
 def train(folder):
     "51 steps on 21 pictures, 4 a process; another beginning on each rank; then once more from what was saved"

@@ -7,59 +7,87 @@ Docs: https://colorize-nb.github.io/colorize_nb/course/training.callbacks.html.m
 # %% auto #0
 __all__ = ['EMA', 'DevicePrecision', 'best_precision', 'Preview']
 
-# %% ../../nbs/course/08_training.callbacks.ipynb #307b4477
+# %% ../../nbs/course/08_training.callbacks.ipynb #9c87754e
 import matplotlib.pyplot as plt
 import torch
 from copy import deepcopy
-from fastai.vision.all import AMPMode, L, MixedPrecision, Tensor, get_model, nn, show_image
+from fastai.vision.all import AMPMode, L, MixedPrecision, Tensor, get_model, patch, show_image
+from functools import partial
 from ..color import net_to_rgb
-from .adversary import StatefulCallback
+from .adversary import Opponent, StatefulCallback
 
-# %% ../../nbs/course/08_training.callbacks.ipynb #35ec2bf5
+# %% ../../nbs/course/08_training.callbacks.ipynb #fd093b92
 class EMA(StatefulCallback):
     "Keeps an exponential moving average of the model; validation and prediction use it"
     def __init__(self,
         decay:float=0.999, # of the average per step; 0.999 remembers about the last thousand steps
-    ): self.decay, self.model_avg, self.raw, self.n = decay, None, None, 0
-
-    @property
-    def model(self)->nn.Module: return self.model_avg
+    ):
+        self.decay, self.n = decay, 0            # n: steps so far
+        self.averaged, self.raw = None, None     # raw: the model, while the average stands in for it
 
     def before_fit(self):
         self._swap_back()
-        if self.model_avg is None: self.model_avg = deepcopy(get_model(self.learn.model)).eval().requires_grad_(False)
+        self._begin()
     def before_train(self):
-        if not self.n: self.model_avg.load_state_dict(get_model(self.learn.model).state_dict())  # on several devices the model has rank 0's weights only now
+        if not self.n: self.averaged.load_state_dict(get_model(self.learn.model).state_dict())  # by now all ranks have the same weights
     def after_step(self):
         d, self.n = min(self.decay, (1 + self.n)/(10 + self.n)), self.n + 1
-        with torch.no_grad():
-            for e,m in zip(self.model_avg.state_dict().values(), get_model(self.learn.model).state_dict().values()):
-                if e.is_floating_point(): e.lerp_(m, 1 - d)
-                else: e.copy_(m)
+        average(self.averaged, get_model(self.learn.model), d)
     def before_validate(self):
-        if self.n: self.raw, self.learn.model = self.learn.model, self.model_avg
+        if self.n: self.raw, self.learn.model = self.learn.model, self.averaged
     def after_validate(self): self._swap_back()
     def _swap_back(self):
         if self.raw is not None: self.learn.model, self.raw = self.raw, None
+    def _begin(self):
+        if self.averaged is None: self.averaged = deepcopy(get_model(self.learn.model)).eval().requires_grad_(False)
 
-    def state_dict(self): return dict(n=self.n, model=self.model_avg.state_dict() if self.model_avg else None)
-    def load_state_dict(self, state):
-        self.n = state['n']
-        if state['model'] is None: return
-        if self.model_avg is None: self.model_avg = deepcopy(get_model(self.learn.model)).eval().requires_grad_(False)
-        self.model_avg.load_state_dict(state['model'])
+# %% ../../nbs/course/08_training.callbacks.ipynb #daddcfaf
+@torch.no_grad()
+def average(averaged, model, d):
+    "Move the weights of `averaged` towards those of `model`: d times their own, 1 - d times the model's"
+    for e,m in zip(averaged.state_dict().values(), model.state_dict().values()):
+        if e.is_floating_point(): e.lerp_(m, 1 - d)
+        else: e.copy_(m)
 
-# %% ../../nbs/course/08_training.callbacks.ipynb #35389ff2
-class DevicePrecision(MixedPrecision):
-    "fastai's `MixedPrecision` for the device that the model is on, not for CUDA alone"
+@patch
+def state_dict(self:EMA): return dict(n=self.n, model=self.averaged and self.averaged.state_dict())
+
+@patch
+def load_state_dict(self:EMA, state):
+    self.n = state['n']
+    if state['model'] is None: return
+    self._begin()
+    self.averaged.load_state_dict(state['model'])
+
+# %% ../../nbs/course/08_training.callbacks.ipynb #a5f6121d
+class DevicePrecision(MixedPrecision, StatefulCallback):
+    "fastai's `MixedPrecision` for the device that the model is on, not for CUDA alone, and for D as well"
     order = MixedPrecision.order
+    scalers, back = (), ()  # G's and D's; their states, until training begins
     def before_fit(self):
         device, fp16 = next(self.model.parameters()).device.type, self.amp_mode == AMPMode.FP16
         self.autocast, self.scales = torch.autocast(device, dtype=torch.float16 if fp16 else torch.bfloat16), L()
-        self.learn.scaler = torch.amp.GradScaler(device, **{**self.kwargs, 'enabled': fp16})
-    def after_cancel_batch(self): self.autocast.__exit__(None, None, None)  # left out in `after_pred`: no `after_loss` will close it
+        opponents = self.learn._grab_cbs(Opponent)
+        self.scalers = [torch.amp.GradScaler(device, **{**self.kwargs, 'enabled': fp16}) for _ in range(1 + len(opponents))]
+        for o,s in zip(self.scalers, self.back): o.load_state_dict(s)
+        self.learn.scaler, self.back = self.scalers[0], ()
+        for o,scaler in zip(opponents, self.scalers[1:]): o.descend = partial(scaled_descend, o, scaler)
+    def after_cancel_batch(self): self.autocast.__exit__(None, None, None)  # no `after_loss` will close it
+    def after_fit(self):
+        super().after_fit()
+        for o in self.learn._grab_cbs(Opponent): vars(o).pop('descend', None)
+        self.back, self.scalers = self.state_dict()['scalers'], ()
+    def state_dict(self): return dict(scalers=[o.state_dict() for o in self.scalers] or list(self.back))
+    def load_state_dict(self, state): self.back = state['scalers']
 
-# %% ../../nbs/course/08_training.callbacks.ipynb #72ff3c00
+# %% ../../nbs/course/08_training.callbacks.ipynb #969e00b1
+def scaled_descend(opponent, scaler, loss):
+    "D's step with the gradient multiplied by `scaler` on its way; `backward` does not belong under autocast"
+    with torch.autocast(loss.device.type, enabled=False): scaler.scale(loss).backward()
+    scaler.step(opponent.d_opt.opt)
+    scaler.update()
+
+# %% ../../nbs/course/08_training.callbacks.ipynb #6855710b
 def best_precision(
     device, # a `torch.device`
 )->str: # 'bf16', 'fp16' or 'fp32'
@@ -68,7 +96,7 @@ def best_precision(
     if device.type == 'cpu' and torch.cpu._is_avx512_bf16_supported(): return 'bf16'
     return 'fp32'
 
-# %% ../../nbs/course/08_training.callbacks.ipynb #e00b26ac
+# %% ../../nbs/course/08_training.callbacks.ipynb #7a704259
 class Preview(StatefulCallback):
     "Paints the same validation photos every `every` training batches; `show()` draws them as rows, truth last"
     order, run_valid = EMA.order + 1, False
@@ -76,32 +104,34 @@ class Preview(StatefulCallback):
         every:int=100, # training batches between two previews
         n:int=6, # photos
         file=None, # also keep the sheet in this picture file, rewritten at each preview
-    ): self.every, self.n, self.file, self.frames = every, n, file, []
-
+    ):
+        self.every, self.n = every, n
+        self.file, self.frames = file, []
     def before_fit(self):
         if not hasattr(self, 'ab'): self.L, self.ab = [o[:self.n].as_subclass(Tensor) for o in self.dls.valid.one_batch()]
         if not self.frames: self._add('grey', torch.zeros_like(self.ab))
     def after_batch(self):
-        if (self.train_iter) % self.every: return
-        model = get_model(self.learn.model)
-        model.eval()
+        if self.train_iter % self.every: return
+        model = get_model(self.learn.model).eval()
         with torch.no_grad(): self._add(f'batch {self.train_iter}', model(self.L))
         model.train()
-        if self.file:
-            self.show().figure.savefig(self.file, dpi=100)
-            plt.close()
+        if not self.file: return
+        self.show().figure.savefig(self.file, dpi=100)
+        plt.close()
     def state_dict(self): return dict(frames=self.frames)
     def load_state_dict(self, state): self.frames = list(state['frames'])
     def _add(self, title, ab): self.frames.append((title, net_to_rgb(self.L, ab.float()).cpu()))
 
-    def show(self,
-        size:float=1.3, # inches per picture
-    ): # the first matplotlib axes
-        "Draw the previews so far: grey above, then one row per preview, the truth below."
-        rows = self.frames + [('truth', net_to_rgb(self.L, self.ab).cpu())]
-        _, axs = plt.subplots(len(rows), len(self.L), figsize=(size*len(self.L) + .8, size*len(rows)), squeeze=False)
-        for ax_row,(title,rgb) in zip(axs, rows):
-            for ax,o in zip(ax_row, rgb): show_image(o, ax=ax)
-            ax_row[0].text(-.08, .5, title, transform=ax_row[0].transAxes, ha='right', va='center')
-        plt.tight_layout(pad=.2)
-        return axs[0, 0]
+# %% ../../nbs/course/08_training.callbacks.ipynb #980dd7ef
+@patch
+def show(self:Preview,
+    size:float=1.3, # inches per picture
+): # the first matplotlib axes
+    "Draw the previews so far: grey above, then one row per preview, the truth below"
+    rows = self.frames + [('truth', net_to_rgb(self.L, self.ab).cpu())]
+    _, axs = plt.subplots(len(rows), len(self.L), figsize=(size*len(self.L) + .8, size*len(rows)), squeeze=False)
+    for ax_row,(title,rgb) in zip(axs, rows):
+        for ax,o in zip(ax_row, rgb): show_image(o, ax=ax)
+        ax_row[0].text(-.08, .5, title, transform=ax_row[0].transAxes, ha='right', va='center')
+    plt.tight_layout(pad=.2)
+    return axs[0, 0]

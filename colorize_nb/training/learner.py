@@ -7,11 +7,13 @@ Docs: https://colorize-nb.github.io/colorize_nb/course/training.learner.html.md"
 # %% auto #0
 __all__ = ['ColorLearner', 'l1', 'pix2pix_learner']
 
-# %% ../../nbs/course/09_training.learner.ipynb #2766fa2a
+# %% ../../nbs/course/09_training.learner.ipynb #015c3738
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 import torch.nn.functional as F
-from fastai.vision.all import CancelEpochException, L, Learner, ParamScheduler, Path, SchedLin, SchedNo, Tensor, combine_scheds, default_device, delegates, get_model, join_path_file, nn, patch, rank_distrib
+from fastai.vision.all import (CancelEpochException, L, Learner, ParamScheduler, Path, SchedLin, SchedNo, Tensor, combine_scheds,
+                               default_device, delegates, get_model, join_path_file, nn, patch, rank_distrib)
 from ..evaluation.metrics import Colorfulness, PSNR
 from ..files import read_whole, save_whole
 from ..models.patchgan import PatchGAN
@@ -20,57 +22,57 @@ from .adversary import Adversary, StatefulCallback, paper_adam
 from .callbacks import DevicePrecision, EMA, best_precision
 from .losses import WeightedL1
 
-# %% ../../nbs/course/09_training.learner.ipynb #409c838d
+# %% ../../nbs/course/09_training.learner.ipynb #8c92f429
 class ColorLearner(Learner):
     "A `Learner` whose `save` and `load` include its `StatefulCallback`s: with an `Adversary`, D and its optimizer"
     first_epoch = 0  # of the next fit; see `Checkpoint`
-    def save(self,
-        file, # name in `path/model_dir`, without `.pth`
-        with_opt:bool=True, # False: the generator's weights alone
-        sha256:bool=False, # also write `file.pth.sha256`
-    )->Path: # the file written
-        "Save model, optimizer and what the callbacks have learnt, whole or not at all."
-        file = join_path_file(file, self.path/self.model_dir, ext='.pth')
-        if rank_distrib(): return file
-        state = get_model(self.model).state_dict()
-        if with_opt: state = dict(model=state, opt=self.opt.state_dict() if self.opt else None,
-                                  callbacks={cb.name: cb.state_dict() for cb in self._grab_cbs(StatefulCallback)})
-        return save_whole(state, file, sha256)
+    def state(self)->dict: # tensors and simple values
+        "All that training needs to go on: model, optimizer and callbacks"
+        return dict(model=get_model(self.model).state_dict(), opt=self.opt.state_dict() if self.opt else None,
+                    callbacks={cb.name: cb.state_dict() for cb in self._grab_cbs(StatefulCallback)})
 
-    def load(self,
-        file, # name in `path/model_dir`, without `.pth`
-        with_opt:bool=True, # False: the generator's weights alone
-        device=None, # default: the DataLoaders' device
-        strict:bool=True, # every weight must be there
-    ):
-        "Load what `save` stored. Raises `ValueError` if the file is damaged or of other networks, `KeyError` if it has no state for a callback of this learner."
-        file = join_path_file(file, self.path/self.model_dir, ext='.pth')
-        state = read_whole(file, device or self.dls.device)
-        try: self._restore(state, with_opt, strict)
-        except RuntimeError as e: raise ValueError(f'cannot use {file}: made for other networks ({" ".join(str(e).split())[:120]}…)') from e
-        return self
+    def _do_fit(self):
+        first, self.first_epoch = self.first_epoch, 0
+        for self.epoch in range(first, self.n_epoch): self._with_events(self._do_epoch, 'epoch', CancelEpochException)
 
-    def _restore(self, state, with_opt, strict):
-        full = set(state) == {'model', 'opt', 'callbacks'}
-        get_model(self.model).load_state_dict(state['model'] if full else state, strict=strict)
-        if not (full and with_opt): return
-        if self.opt is None: self.create_opt()
-        if state['opt'] is not None: self.opt.load_state_dict(state['opt'])
-        for cb in self._grab_cbs(StatefulCallback): cb.load_state_dict(state['callbacks'][cb.name])
+    def to_fp16(self, **kwargs): return self.add_cb(DevicePrecision('fp16', **kwargs))
+    def to_bf16(self): return self.add_cb(DevicePrecision('bf16'))
 
-# %% ../../nbs/course/09_training.learner.ipynb #c0105e19
+# %% ../../nbs/course/09_training.learner.ipynb #f73ef802
 @patch
-def _do_fit(self:ColorLearner):
-    first, self.first_epoch = self.first_epoch, 0
-    for self.epoch in range(first, self.n_epoch): self._with_events(self._do_epoch, 'epoch', CancelEpochException)
+def save(self:ColorLearner,
+    file, # name in `path/model_dir`, without `.pth`
+    with_opt:bool=True, # False: the generator's weights alone
+    sha256:bool=False, # also write `file.pth.sha256`
+)->Path: # the file written
+    "Save model, optimizer and what the callbacks have learnt, whole or not at all"
+    file = join_path_file(file, self.path/self.model_dir, ext='.pth')
+    if rank_distrib(): return file
+    return save_whole(self.state() if with_opt else get_model(self.model).state_dict(), file, sha256)
 
-# %% ../../nbs/course/09_training.learner.ipynb #129dff5f
-def l1(
-    pred, # predicted ab
-    targ, # true ab
-)->Tensor: # scalar, in units of 110 Lab units
-    "Mean absolute error of ab, without λ"
-    return F.l1_loss(pred, targ)
+# %% ../../nbs/course/09_training.learner.ipynb #aeaa541e
+@patch
+def load(self:ColorLearner,
+    file, # name in `path/model_dir`, without `.pth`
+    with_opt:bool=True, # False: the generator's weights alone
+    device=None, # default: the DataLoaders' device
+    strict:bool=True, # every weight must be there
+)->ColorLearner: # the same
+    "Load what `save` stored; a `ValueError` if it is damaged or of other networks, a `KeyError` if a callback's state isn't there"
+    file = join_path_file(file, self.path/self.model_dir, ext='.pth')
+    state = read_whole(file, device or self.dls.device)
+    try: self._restore(state, with_opt, strict)
+    except RuntimeError as e: raise ValueError(f'cannot use {file}: made for other networks ({" ".join(str(e).split())[:120]}…)') from e
+    return self
+
+@patch
+def _restore(self:ColorLearner, state, with_opt, strict):
+    full = set(state) == {'model', 'opt', 'callbacks'}
+    get_model(self.model).load_state_dict(state['model'] if full else state, strict=strict)
+    if not (full and with_opt): return
+    if self.opt is None: self.create_opt()
+    if state['opt'] is not None: self.opt.load_state_dict(state['opt'])
+    for cb in self._grab_cbs(StatefulCallback): cb.load_state_dict(state['callbacks'][cb.name])
 
 # %% ../../nbs/course/09_training.learner.ipynb #4f75afef
 @patch
@@ -85,7 +87,12 @@ def fit_pix2pix(self:ColorLearner,
     sched = combine_scheds([flat, 1 - flat], [SchedNo(lr, lr), SchedLin(lr, 0.)]) if flat < 1 else SchedNo(lr, lr)
     self.fit(n_epoch, lr=lr, cbs=L(cbs) + ParamScheduler({'lr': sched}))
 
-# %% ../../nbs/course/09_training.learner.ipynb #c0aa454e
+# %% ../../nbs/course/09_training.learner.ipynb #1a17c221
+def l1(pred, targ)->Tensor: # scalar, in units of 110 Lab units
+    "Mean absolute error of ab, without λ"
+    return F.l1_loss(pred, targ)
+
+# %% ../../nbs/course/09_training.learner.ipynb #453bacb8
 @delegates(Learner.__init__, but=['loss_func', 'model'])
 def pix2pix_learner(
     dls, # from `colorization_dls`: batches of (L, ab)
@@ -105,37 +112,45 @@ def pix2pix_learner(
 )->ColorLearner: # ready for `fit_pix2pix`
     "pix2pix for colorization: a `ColorLearner` whose model is the generator, with the `Adversary` as a callback"
     if G is None: G = UNet(nf=nf, depth=min(8, int(np.log2(dls.size))))
-    if precision == 'auto': precision = best_precision(dls.device or default_device())
-    if precision not in ('fp32', 'bf16', 'fp16'): raise ValueError(f"precision is 'fp32', 'bf16', 'fp16' or 'auto', not {precision!r}")
-    own, mets = L(), L(l1)
-    if gan is not None:
-        own.append(Adversary(PatchGAN(nf=nf) if D is None else D, gan, gan_weight, lr_mult))
-        mets += own[0].metrics
-    if ema is not None: own.append(EMA(ema))
-    if precision != 'fp32': own.append(DevicePrecision(precision))
-    return ColorLearner(dls, G, loss_func=WeightedL1(l1_weight), lr=lr, metrics=mets + [PSNR(), Colorfulness()] + L(metrics),
+    if D is None and gan is not None: D = PatchGAN(nf=nf)
+    own = usual_callbacks(D, gan, gan_weight, lr_mult, ema, precision, dls.device)
+    metrics = [l1, *(own[0].metrics if gan else ()), PSNR(), Colorfulness(), *L(metrics)]
+    return ColorLearner(dls, G.to(memory_format=torch.channels_last), loss_func=WeightedL1(l1_weight), lr=lr, metrics=metrics,
                         cbs=own + L(cbs), **{'opt_func': paper_adam, **kwargs})
 
-# %% ../../nbs/course/09_training.learner.ipynb #725cac5a
+# %% ../../nbs/course/09_training.learner.ipynb #75245827
+def usual_callbacks(D, gan, weight, lr_mult, ema, precision, device)->L:
+    "The adversary, the average and the precision, as far as they are wanted"
+    if precision == 'auto': precision = best_precision(device or default_device())
+    if precision not in ('fp32', 'bf16', 'fp16'): raise ValueError(f"precision is 'fp32', 'bf16', 'fp16' or 'auto', not {precision!r}")
+    cbs = L()
+    if gan is not None: cbs.append(Adversary(D.to(memory_format=torch.channels_last), gan, weight, lr_mult))
+    if ema is not None: cbs.append(EMA(ema))
+    if precision != 'fp32': cbs.append(DevicePrecision(precision))
+    return cbs
+
+# %% ../../nbs/course/09_training.learner.ipynb #4f964334
+def smooth(xs, beta):
+    "The running mean of `xs`, corrected for its beginning"
+    out, avg = [], 0.
+    for i,x in enumerate(xs):
+        avg = beta*avg + (1 - beta)*float(x)
+        out.append(avg/(1 - beta**(i + 1)))
+    return out
+
+# %% ../../nbs/course/09_training.learner.ipynb #33bcc358
 @patch
 def plot_losses(self:ColorLearner,
     beta:float=0.95, # smoothing of the curves
 )->plt.Axes: # the axes, an array of 3 (or 1 without an adversary)
-    "λ·L1, the generator's adversarial loss, and D's belief in real and fake patches, against training batches (of the last fit, and of the adversary's life)"
-    def smooth(xs):
-        out, avg = [], 0.
-        for i,x in enumerate(xs):
-            avg = beta*avg + (1 - beta)*float(x)
-            out.append(avg/(1 - beta**(i + 1)))
-        return out
+    "Plot λ·L1, the adversarial loss, and D's belief in real and fake patches, against training batches (all of the adversary's life)"
     curves = [('λ·L1', dict(train=self.recorder.losses))]
-    adv = self._grab_cbs(Adversary)
-    if adv:
+    if adv := self._grab_cbs(Adversary):
         h = adv[0].history
         curves += [('adversarial loss of G', dict(gan=h['gan'])), ("D's belief: real = 1", dict(real=h['d_real'], fake=h['d_fake']))]
     _, axs = plt.subplots(1, len(curves), figsize=(4*len(curves), 2.6), squeeze=False)
     for ax,(title,lines) in zip(axs[0], curves):
-        for name,ys in lines.items(): ax.plot(smooth(ys), label=name)
+        for name,ys in lines.items(): ax.plot(smooth(ys, beta), label=name)
         ax.set_title(title)
         ax.set_xlabel('batch')
         if len(lines) > 1: ax.set_ylim(0, 1); ax.legend()

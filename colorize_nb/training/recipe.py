@@ -176,7 +176,7 @@ def run_stage(
     print(f'stage {leg.stage.name}: {leg.seen} of {leg.stage.pictures} pictures seen, in {learn.checkpoint.minutes:.0f} minutes', flush=True)
     if not leg.done:
         with learn.no_logging(), learn.no_bar(): learn.fit(leg.stage.pictures)
-    return {k: v.detach().cpu().clone() for k,v in learn.ema.model.state_dict().items()}
+    return {k: v.detach().cpu().clone() for k,v in learn.ema.averaged.state_dict().items()}
 
 # %% ../../nbs/reference/42_training.recipe.ipynb #c0105e11
 @torch.no_grad()
@@ -214,7 +214,7 @@ def train_recipe(
         learn = stage_learner(dls, stage, weights, precision, path=out, model_dir=Path('models')/stage.name, cbs=cbs)
         weights = run_stage(learn, say)
         if not learn.leg.done: break
-    Colorizer(strengthen(learn.ema.model, strength).half(), size).save(out)
+    Colorizer(strengthen(learn.ema.averaged, strength).half(), size).save(out)
     return learn.leg.done
 
 # %% ../../nbs/reference/42_training.recipe.ipynb #310e7248
