@@ -31,7 +31,8 @@ def _mix(x, m):
 def _wide(x, ch, name):
     "`x` (...,`ch`,H,W) as a plain float32 tensor (float64 stays); `ValueError` if it is anything else"
     if not x.is_floating_point() or x.ndim < 3 or x.shape[-3] != ch:
-        raise ValueError(f'{name} must be a float tensor of shape (...,{ch},H,W), not {x.dtype} of shape {tuple(x.shape)}')
+        raise ValueError(f'{name} must be a float tensor of shape (...,{ch},H,W), '
+                         f'not {x.dtype} of shape {tuple(x.shape)}')
     if type(x) is not Tensor: x = x.as_subclass(Tensor)
     return x if x.dtype == torch.float64 else x.float()
 
@@ -58,7 +59,7 @@ def cube_root(
 def rgb_to_lab(
     rgb:Tensor, # sRGB in [0,1], (...,3,H,W), float of any width
 )->Tensor: # L* in [0,100], a* and b* within ±110, (...,3,H,W), the dtype of `rgb`
-    "CIE L*a*b* (D65, 2° observer) of sRGB, as `skimage.color.rgb2lab`; `ValueError` for 8-bit numbers or another channel count"
+    "CIE L*a*b* (D65, 2° observer) of sRGB, as `skimage.color.rgb2lab`; `ValueError` for 8-bit numbers or other channels"
     light = srgb_to_linear(_wide(rgb, 3, 'rgb'))
     fx, fy, fz = cube_root(_mix(light, TO_XYZ)).unbind(-3)
     return torch.stack([116*fy - 16, 500*(fx - fy), 200*(fy - fz)], -3).to(rgb.dtype)
@@ -68,7 +69,7 @@ def lab_to_rgb(
     lab:Tensor, # L* in [0,100], a*, b*, (...,3,H,W), float of any width
     clip:bool=True, # cut off what a screen cannot show? (no gradient flows through a number cut off)
 )->Tensor: # sRGB, in [0,1] if `clip`, (...,3,H,W), the dtype of `lab`
-    "sRGB of CIE L*a*b* (D65, 2° observer), as `skimage.color.lab2rgb` if `clip`; `ValueError` for another channel count"
+    "sRGB of CIE L*a*b* (D65, 2° observer), as `skimage.color.lab2rgb` if `clip`; `ValueError` for other channels"
     L, a, b = _wide(lab, 3, 'lab').unbind(-3)
     fy = (L + 16)/116
     fz = fy - b/200

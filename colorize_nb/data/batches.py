@@ -15,8 +15,8 @@ import random
 import torch
 import torch.nn.functional as F
 from PIL import Image, ImageOps
-from fastai.vision.all import DataBlock, DataLoaders, ItemTransform, PILImage, RandTransform, Tensor
-from fastai.vision.all import TensorImage, TensorImageBW, TensorImageBase, TransformBlock, defaults, delegates, dispatch, parallel
+from fastai.vision.all import DataBlock, DataLoaders, ItemTransform, PILImage, RandTransform, Tensor, TensorImage
+from fastai.vision.all import TensorImageBW, TensorImageBase, TransformBlock, defaults, delegates, dispatch, parallel
 from functools import partial
 from pathlib import Path
 from ..color import net_to_rgb, rgb_to_lab
@@ -25,9 +25,9 @@ from ..photo import find_photos, read_photo
 from ..sheets import show_triplets
 from ..tables import bytes_to_net
 
-# %% ../../nbs/course/02_data.batches.ipynb #88276c86
+# %% ../../nbs/course/02_data.batches.ipynb #e6e8b1f0
 def _crop_pixels(x, side, left, top, size):
-    "The square of `x` (3,h,w) whose side is `side`, resized to `size`; `left` and `top` are shares of the room around it"
+    "The square of `x` (3,h,w) with this `side`, resized to `size`; `left` and `top` are shares of the room around it"
     left = round(left*(x.shape[-1] - side))
     top = round(top*(x.shape[-2] - side))
     x = x[None, :, top:top+side, left:left+side]
@@ -107,12 +107,13 @@ def split_photos(
     valid_pct:float=0.1, # fraction that validates, when the folders don't say
     seed:int=42, # the same seed and files give the same split
 )->tuple: # indices of the training photos, indices of the validation photos
-    "By `train` and `valid` folders if every photo lies in one of the two, else at random; `ValueError` if one side is empty"
+    "By `train` and `valid` folders if every photo lies in one, else at random; `ValueError` if one side is empty"
     sides = [next((p for p in reversed(Path(f).parts[:-1]) if p in ('train', 'valid')), None) for f in files]
     if set(sides) == {'train', 'valid'}:
         return tuple([i for i,s in enumerate(sides) if s == side] for side in ('train', 'valid'))
     n_valid = max(1, round(len(files)*valid_pct))
-    if len(files) <= n_valid: raise ValueError(f'{len(files)} photo(s) cannot be split into training and validation: give at least 2')
+    if len(files) <= n_valid:
+        raise ValueError(f'{len(files)} photo(s) cannot be split into training and validation: give at least 2')
     idxs = random.Random(seed).sample(range(len(files)), len(files))
     return sorted(idxs[n_valid:]), sorted(idxs[:n_valid])
 
@@ -139,8 +140,8 @@ def colorization_dls(
     repeats:int=1, # how often a training photo appears in an epoch, each time cropped anew
     cache=None, # a folder for a `PhotoCache`, so that each photo is decoded once; None: decode in every epoch
     **kwargs, # of fastai's `DataBlock.dataloaders`: `num_workers`, `device`, …
-)->DataLoaders: # batches of L (bs,1,size,size) and ab (bs,2,size,size) in [-1,1]; what was left out is in `.grey` and `.unreadable`
-    "Photos as `DataLoaders` for colorization; `FileNotFoundError` or `ValueError` in one line if there is nothing to train on"
+)->DataLoaders: # L (bs,1,size,size) and ab (bs,2,size,size) in [-1,1]; `.grey` and `.unreadable` say what was left out
+    "Photos as `DataLoaders` for colorization; `FileNotFoundError` or `ValueError` if there is nothing to train on"
     files, grey, unreadable = scan_photos(find_photos(source), min_chroma)
     if len(files) < 2: raise ValueError(f'only {len(files)} colour photo(s) in {source} '
                                         f'({len(grey)} grey, {len(unreadable)} unreadable): give at least 2')
@@ -166,4 +167,5 @@ def show_results(x:TensorL, y:TensorAB, samples, outs, ctxs=None, max_n=6, **kwa
     "Grey, prediction and truth side by side"
     x, y = x[:max_n], y[:max_n]
     preds = torch.stack([Tensor(o[0]) for o in outs[:len(x)]])
-    return show_triplets(_rgb(x, 0*y), _rgb(x, preds), _rgb(x, y), titles=('grey', 'prediction', 'truth'), n_pairs=2, **kwargs)
+    titles = ('grey', 'prediction', 'truth')
+    return show_triplets(_rgb(x, 0*y), _rgb(x, preds), _rgb(x, y), titles=titles, n_pairs=2, **kwargs)

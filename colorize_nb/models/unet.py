@@ -17,7 +17,7 @@ from .register import register
 
 # %% ../../nbs/course/03_models.unet.ipynb #c5ffbcd0
 class InstanceNorm(nn.InstanceNorm2d):
-    "`nn.InstanceNorm2d`, on a CPU as batch norm of one picture at a time, which is faster and keeps a channels-last layout"
+    "`nn.InstanceNorm2d`, on a CPU as batch norm of one picture at a time: faster, and the layout in memory stays"
     def forward(self,
         x:Tensor, # (B,ch,H,W) with H*W > 1
     )->Tensor: # (B,ch,H,W), each channel of each picture normalised, then scaled and shifted
@@ -67,15 +67,16 @@ def up_block(
     dropout:float=0., # probability that a value is set to 0; no dropout layer if 0
 )->nn.Sequential: # maps (B,ci,H,W) to (B,co,2H,2W)
     "ReLU, 4x4 transposed convolution with stride 2, norm, dropout"
+    conv = nn.ConvTranspose2d(ci, co, 4, 2, 1, bias=norm == 'none')
     drops = [nn.Dropout(dropout)] if dropout else []
-    return nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(ci, co, 4, 2, 1, bias=norm == 'none'), norm_layer(norm, co), *drops)
+    return nn.Sequential(nn.ReLU(), conv, norm_layer(norm, co), *drops)
 
 # %% ../../nbs/course/03_models.unet.ipynb #19d10e8a
 def pad_to(
     x:Tensor, # (B,C,H,W)
     m:int, # both sides become multiples of it
 )->Tensor: # (B,C,H',W'), `x` at its top left
-    "Grow `x` at the right and at the bottom by reflection, or by repeating the edge where a side is too short to reflect"
+    "Grow `x` at the right and at the bottom by reflection, or by repeating the edge of a side too short to reflect"
     h, w = -x.shape[-2]%m, -x.shape[-1]%m
     if w: x = F.pad(x, (0,w,0,0), mode='reflect' if w < x.shape[-1] else 'replicate')
     if h: x = F.pad(x, (0,0,0,h), mode='reflect' if h < x.shape[-2] else 'replicate')
@@ -102,11 +103,12 @@ class UNet(nn.Module):
         outs = chs[-2:0:-1] + [out_ch]
         ins = chs[-1:] + [2*o if skips else o for o in outs[:-1]]
         n_drop = min(3, max(1, depth - 5), depth - 1)
-        self.ups = nn.ModuleList(up_block(ins[i], outs[i], norm if i < depth - 1 else 'none', dropout if i < n_drop else 0.)
-                                 for i in range(depth))
+        norms = [norm]*(depth - 1) + ['none']
+        drops = [dropout if i < n_drop else 0. for i in range(depth)]
+        self.ups = nn.ModuleList(up_block(*o) for o in zip(ins, outs, norms, drops))
         init_weights(self)
 
-# %% ../../nbs/course/03_models.unet.ipynb #f05c2f3c
+# %% ../../nbs/course/03_models.unet.ipynb #a56d25a7
 @patch
 def forward(self:UNet,
     L:Tensor, # (B,in_ch,H,W) in [-1,1], any H and W
