@@ -34,7 +34,7 @@ def without_results(
         return m and m[1] in stems[f.parent]
     return [o for o in files if not is_result(o)]
 
-# %% ../../nbs/reference/23_inference.batch.ipynb #d1f407da
+# %% ../../nbs/reference/23_inference.batch.ipynb #e9b5db5c
 def photos_in(
     path:Path, # a file, a folder or a pattern
     recursive:bool=False, # of a folder, search its folders too
@@ -69,7 +69,7 @@ def result_names(
         res.append(names())
     return res
 
-# %% ../../nbs/reference/23_inference.batch.ipynb #9fad3f14
+# %% ../../nbs/reference/23_inference.batch.ipynb #23ea5e52
 def gather(
     paths:list, # files, folders and patterns
     out:Path=None, # a folder for all results, with the folders of the photos in it; None: beside each photo
@@ -140,7 +140,7 @@ def colorings(
         from colorize_nb.sheets import side_by_side
         yield side_by_side(looks)
 
-# %% ../../nbs/reference/23_inference.batch.ipynb #987f3761
+# %% ../../nbs/reference/23_inference.batch.ipynb #edc9972d
 def color_photo(
     colorizer, # a `Colorizer`
     photo:str|Path, # file to read
@@ -157,7 +157,7 @@ def color_photo(
         return one_line(e)
     return ''
 
-# %% ../../nbs/reference/23_inference.batch.ipynb #cb41a752
+# %% ../../nbs/reference/23_inference.batch.ipynb #44b6a6cd
 def report(
     done, # yields (number of a photo, what went wrong or '') as photos are done
     photos:list, # files
@@ -186,7 +186,8 @@ def left_to_do(
 )->list: # numbers of photos
     "Which photos still have to be coloured; makes the folders of their results, and says what is left out"
     todo = [i for i,to in enumerate(results) if not (resume and all(o.exists() for o in to))]
-    if len(todo) < len(results): print(f'{say}: {len(results) - len(todo)} of {len(results)} photos were done already', file=sys.stderr)
+    done = len(results) - len(todo)
+    if done: print(f'{say}: {done} of {len(results)} photos were done already', file=sys.stderr)
     for folder in {o.parent for i in todo for o in results[i]}: folder.mkdir(parents=True, exist_ok=True)
     return todo
 
@@ -204,24 +205,3 @@ def color_photos(
     todo = left_to_do(results, resume, say)
     def color(i): return i, color_photo(colorizer, photos[i], results[i], **options)
     return report(in_threads(color, todo, workers), photos, results, len(todo), say)
-
-# %% ../../nbs/reference/23_inference.batch.ipynb #62b346a5
-def _find(paths, recursive, resume, out):
-    "Old name"
-    files, folders, wrong = gather(paths, out, recursive, resume)
-    for o in wrong: print(f'colorize: {o}', file=sys.stderr)
-    return files, folders, len(wrong)
-
-def color_files(color, files, folders, endings=('',), resume=False, name='colorize', workers=4):
-    "Old name"
-    from colorize_nb.inference.colorizer import in_threads
-    from colorize_nb.photo import save_photo
-    results = result_names(files, folders, endings)
-    todo = left_to_do(results, resume, name)
-    def one(i):
-        try:
-            for o,img in zip(results[i], color(files[i])): save_photo(img, o)
-        except (ValueError, OSError, MemoryError) as e: return i, one_line(e)
-        return i, ''
-    errors = report(in_threads(one, todo, workers), files, results, len(todo), name)
-    return [None if e else o for o,e in zip(results, errors)]

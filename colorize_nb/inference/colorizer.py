@@ -89,7 +89,7 @@ class Colorizer:
 
     @classmethod
     def from_pretrained(cls, path:str|Path=None, revision:str=None)->'Colorizer':
-        "What `save` or `push_to_hub` wrote: a file, its folder, or `user/name` on the Hub; without a path the package's weights (`ColorizeError` if it can't be)"
+        "Read weights: a file, its folder, or `user/name` on the Hub; by default the package's (`ColorizeError` if they can't be used)"
         info, tensors = read_weights(file := find_weights(path, revision))
         return cls(build_model(info, tensors, file), info['size'])
 
@@ -122,13 +122,13 @@ def save(self:Colorizer, path:str|Path)->Path:
     "Write all that `from_pretrained` needs into one file: `path` or, if that is a folder, model.safetensors in it"
     return save_model(self.model, self.size, path)
 
-# %% ../../nbs/reference/22_inference.colorizer.ipynb #6813721c
+# %% ../../nbs/reference/22_inference.colorizer.ipynb #03cf7753
 @patch
 def push_to_hub(self:Colorizer, repo:str, **kwargs)->str:
     "Publish weights and a model card as `repo`, such as user/name, on the Hugging Face Hub: see `push_to_hub` of `inference.hub`"
     return publish(self, repo, **kwargs)
 
-# %% ../../nbs/reference/22_inference.colorizer.ipynb #be8f9709
+# %% ../../nbs/reference/22_inference.colorizer.ipynb #ef4d7b79
 @patch(cls_method=True)
 def from_learner(cls:Colorizer, learn)->Colorizer:
     "A copy of what a fastai Learner of a generator has learnt, averaged weights first, at the size of its data"
@@ -142,7 +142,7 @@ def has_noise(self:Colorizer)->bool:
     "Does the model have dropout, which is what `samples` draws from?"
     return any(isinstance(m, nn.Dropout) and m.p > 0 for m in self.model.modules())
 
-# %% ../../nbs/reference/22_inference.colorizer.ipynb #f4d5f862
+# %% ../../nbs/reference/22_inference.colorizer.ipynb #30c44776
 @patch
 def samples(self:Colorizer,
     image:str|Path|Image.Image|np.ndarray|Photo, # as when calling a Colorizer
@@ -152,7 +152,8 @@ def samples(self:Colorizer,
     lenient:bool=False, # likewise
 ): # yields n images
     "Several colourings of a photo, each with its own dropout, the paper's z (`ColorizeError` if the model has none)"
-    if not self.has_noise: raise ColorizeError('this model has no noise (dropout): it gives one colouring of a photo, not several')
+    if not self.has_noise:
+        raise ColorizeError('this model has no noise (dropout): it gives one colouring of a photo, not several')
     photo = as_photo(image, lenient)
     for i in range(n):
         with noise(self.model), torch.random.fork_rng():

@@ -21,16 +21,18 @@ def _hub_reason(
     "Why the Hub did not do what it was asked, in a few words"
     from huggingface_hub import errors
     status = getattr(getattr(e, 'response', None), 'status_code', None)
-    words = {errors.GatedRepoError: 'its authors have not let you in: ask them on its page on the Hugging Face Hub, then use `hf auth login`',
-             errors.RepositoryNotFoundError: 'no such repository on the Hugging Face Hub (or a private one: `hf auth login`)',
-             errors.RevisionNotFoundError: 'its repository on the Hugging Face Hub has no such revision'}
-    if status: words[errors.EntryNotFoundError] = 'its repository on the Hugging Face Hub has no model.safetensors'
+    where = 'on the Hugging Face Hub'
+    words = {errors.GatedRepoError: f'its authors have not let you in: ask them on its page {where}, then use `hf auth login`',
+             errors.RepositoryNotFoundError: f'no such repository {where} (or a private one: `hf auth login`)',
+             errors.RevisionNotFoundError: f'its repository {where} has no such revision'}
+    if status: words[errors.EntryNotFoundError] = f'its repository {where} has no model.safetensors'
     for kind,says in words.items():
         if isinstance(e, kind): return says
     if status == 401: return 'the Hugging Face Hub does not accept your token: `hf auth login` takes a new one'
     if status: return f'the Hugging Face Hub answers {status}' + (f': {e.server_message}' if getattr(e, 'server_message', None) else '')
     first = (str(e).strip().splitlines() or [type(e).__name__])[0]
-    return f'no such name can be on the Hugging Face Hub ({first})' if isinstance(e, ValueError) else f"the Hugging Face Hub can't be reached ({first})"
+    if isinstance(e, ValueError): return f'no such name can be on the Hugging Face Hub ({first})'
+    return f"the Hugging Face Hub can't be reached ({first})"
 
 # %% ../../nbs/reference/20_inference.hub.ipynb #e8b471aa
 @contextmanager

@@ -95,7 +95,8 @@ class NoDraws(TorchFunctionMode):
     def __torch_function__(self, func, types, args=(), kwargs=None):
         "Every call of PyTorch comes by here"
         kwargs = kwargs or {}
-        if getattr(func, '__name__', '') in ('normal_', 'uniform_', 'kaiming_uniform_', 'kaiming_normal_'): return args[0] if args else kwargs['tensor']
+        draws = getattr(func, '__name__', '') in ('normal_', 'uniform_', 'kaiming_uniform_', 'kaiming_normal_')
+        if draws: return args[0] if args else kwargs['tensor']
         return func(*args, **kwargs)
 
 # %% ../../nbs/reference/21_inference.weights.ipynb #6d2389f8
@@ -111,7 +112,8 @@ def build_model(
     except ColorizeError as e: raise ColorizeError(f'cannot use {file}: {e}') from None
     except (TypeError, ValueError, RuntimeError) as e:
         raise ColorizeError(f"cannot use {file}: {arch} can't be built from its header ({one_line(e)})") from e
-    if why := misfit(model.state_dict(), tensors): raise ColorizeError(f"cannot use {file}: its tensors don't fit a {arch}: {why}")
+    why = misfit(model.state_dict(), tensors)
+    if why: raise ColorizeError(f"cannot use {file}: its tensors don't fit a {arch}: {why}")
     model.load_state_dict({k: t.float() if t.is_floating_point() else t for k,t in tensors.items()}, assign=True)
     return model.requires_grad_(False)
 
@@ -122,10 +124,15 @@ def shipped_weights(
     "The weights that come with the package (`ColorizeError` if there are none, or other ones than were shipped)"
     folder = Path(str(folder or files('colorize_nb')/'weights'))
     file, sums = folder/'default.safetensors', folder/'SHA256SUMS'
-    if not file.is_file(): raise ColorizeError('no weights come with this version: colorize-demo makes some in minutes, colorize-train DIR from your own photos')
-    if not (want := read_hashes(sums).get(file.name)): raise ColorizeError(f'cannot use {file}: {sums.name} beside it has no SHA-256 for it')
+    if not file.is_file():
+        raise ColorizeError('no weights come with this version: colorize-demo makes some in minutes, '
+                            'colorize-train DIR from your own photos')
+    want = read_hashes(sums).get(file.name)
+    if not want: raise ColorizeError(f'cannot use {file}: {sums.name} beside it has no SHA-256 for it')
     with open(file, 'rb') as f: have = hashlib.file_digest(f, 'sha256').hexdigest()
-    if have != want: raise ColorizeError(f'cannot use {file}: damaged or replaced, its SHA-256 begins with {have[:8]}, not {want[:8]}; install the package again')
+    if have != want:
+        raise ColorizeError(f'cannot use {file}: damaged or replaced, its SHA-256 begins with {have[:8]}, '
+                            f'not {want[:8]}; install the package again')
     return file
 
 # %% ../../nbs/reference/21_inference.weights.ipynb #e1ae2da4
