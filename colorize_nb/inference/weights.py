@@ -8,9 +8,7 @@ Docs: https://colorize-nb.github.io/colorize_nb/reference/inference.weights.html
 __all__ = ['weights_file', 'save_model', 'read_weights', 'misfit', 'build_model', 'shipped_weights', 'find_weights']
 
 # %% ../../nbs/reference/21_inference.weights.ipynb #8758a315
-import hashlib
 import json
-import os
 import torch
 from importlib.resources import files
 from pathlib import Path
@@ -19,7 +17,7 @@ from safetensors.torch import save
 from torch import nn
 from torch.overrides import TorchFunctionMode
 from ..errors import ColorizeError, one_line
-from ..files import read_hashes
+from ..files import read_hashes, sha256, whole
 from .hub import REPO, download_weights
 from ..models import pretrained, quarter, unet # so that their networks are registered
 from ..models.register import ARCHS, find_arch
@@ -45,9 +43,7 @@ def save_model(
     file.parent.mkdir(parents=True, exist_ok=True)
     info = dict(arch=arch, config=model.config, size=size, version=1)
     tensors = {k: t.detach().cpu().clone().contiguous() for k,t in model.state_dict().items()}
-    part = file.with_name(f'.{file.name}.part')
-    part.write_bytes(save(tensors, {'colorizer': json.dumps(info)}))
-    os.replace(part, file)
+    with whole(file) as f: f.write(save(tensors, {'colorizer': json.dumps(info)}))
     return file
 
 # %% ../../nbs/reference/21_inference.weights.ipynb #86641237
@@ -129,7 +125,7 @@ def shipped_weights(
                             'colorize-train DIR from your own photos')
     want = read_hashes(sums).get(file.name)
     if not want: raise ColorizeError(f'cannot use {file}: {sums.name} beside it has no SHA-256 for it')
-    with open(file, 'rb') as f: have = hashlib.file_digest(f, 'sha256').hexdigest()
+    have = sha256(file)
     if have != want:
         raise ColorizeError(f'cannot use {file}: damaged or replaced, its SHA-256 begins with {have[:8]}, '
                             f'not {want[:8]}; install the package again')
