@@ -1,4 +1,4 @@
-"""How near, how colourful, how much like a photo: each figure beside pictures that it ranks, and what it misses
+"""Measure how near, how colourful and how much like a photo a colouring is, and see what each figure misses
 
 Docs: https://colorize-nb.github.io/colorize_nb/course/evaluation.metrics.html.md"""
 
@@ -18,57 +18,57 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 from ..color import net_to_rgb
 
-# %% ../../nbs/course/10_evaluation.metrics.ipynb #b5c9c35a
+# %% ../../nbs/course/10_evaluation.metrics.ipynb #a42bc721
 def _rgb(*xs):
-    "Each of `xs` as a plain float32 tensor; ValueError unless all are float (B,3,H,W) and of one shape."
+    "Make each of `xs` a plain float32 tensor; ValueError unless all are float (B,3,H,W) and of one shape"
     for x in xs:
         if x.ndim != 4 or x.shape[1] != 3 or not x.is_floating_point() or x.shape != xs[0].shape:
             raise ValueError(f'expected RGB batches of one shape (B,3,H,W) in [0,1], not {[(tuple(o.shape), o.dtype) for o in xs]}')
     return [x.as_subclass(Tensor).float() for x in xs]
 
-# %% ../../nbs/course/10_evaluation.metrics.ipynb #ca531e67
+# %% ../../nbs/course/10_evaluation.metrics.ipynb #fdc6aeac
 def psnr(
     pred:Tensor, # RGB in [0,1], (B,3,H,W)
     targ:Tensor, # RGB in [0,1], (B,3,H,W)
 )->Tensor: # dB, at most 100 (equal pictures), (B,)
-    "Peak signal-to-noise ratio of each picture, over all its pixels and channels; ValueError if shapes differ."
+    "Measure the peak signal-to-noise ratio of each picture, over all its pixels and channels; ValueError if shapes differ"
     p,t = _rgb(pred, targ)
-    return -10 * (p-t).square().mean((1,2,3)).clamp(min=1e-10).log10()
+    return -10 * (p - t).square().mean((1, 2, 3)).clamp(min=1e-10).log10()
 
-# %% ../../nbs/course/10_evaluation.metrics.ipynb #0f4c8c1b
+# %% ../../nbs/course/10_evaluation.metrics.ipynb #878fc730
 def colorfulness(
     rgb:Tensor, # RGB in [0,1], (B,3,H,W)
 )->Tensor: # 0 (grey) to about 110 (gaudy), (B,)
-    "Hasler and Süsstrunk 2003, equation for M⁽³⁾, in 0..255 units, opponent channels signed; ValueError for another shape."
+    "Measure M⁽³⁾ of Hasler and Süsstrunk 2003, in 0..255 units, opponent channels signed; ValueError for another shape"
     r,g,b = (_rgb(rgb)[0]*255).flatten(2).unbind(1)
-    var,mean = torch.var_mean(torch.stack([r-g, (r+g)/2-b]), -1, correction=0)
+    var,mean = torch.var_mean(torch.stack([r - g, (r + g)/2 - b]), -1, correction=0)
     return var.sum(0).sqrt() + 0.3*mean.square().sum(0).sqrt()
 
-# %% ../../nbs/course/10_evaluation.metrics.ipynb #2ff100e3
+# %% ../../nbs/course/10_evaluation.metrics.ipynb #9f20d912
 def delta_colorfulness(
     pred:Tensor, # RGB in [0,1], (B,3,H,W)
     targ:Tensor, # RGB in [0,1], (B,3,H,W)
 )->Tensor: # 0 where there is as much colour as in the truth, (B,)
-    "How far the colourfulness of each picture is from its truth's, up or down; ValueError if shapes differ."
+    "Measure how far each picture's colourfulness is from its truth's, up or down; ValueError if shapes differ"
     p,t = _rgb(pred, targ)
     return (colorfulness(p) - colorfulness(t)).abs()
 
-# %% ../../nbs/course/10_evaluation.metrics.ipynb #157aaa05
+# %% ../../nbs/course/10_evaluation.metrics.ipynb #ca55a07f
 def ssim(
     pred:Tensor, # RGB in [0,1], (B,3,H,W), sides of 11 pixels or more
     targ:Tensor, # RGB in [0,1], (B,3,H,W)
 )->Tensor: # 1 for equal pictures, about 0 for unrelated ones, (B,)
-    "Structural similarity (Wang et al. 2004) of each picture, mean over R, G and B; ValueError if shapes differ or a picture is too small."
+    "Measure structural similarity (Wang et al. 2004), mean over R, G and B; ValueError if shapes differ or a picture is too small"
     p,t = _rgb(pred, targ)
     if min(p.shape[2:]) < 11: raise ValueError(f'SSIM needs sides of 11 pixels, not {tuple(p.shape[2:])}')
     return structural_similarity_index_measure(p, t, data_range=1., reduction='none')
 
-# %% ../../nbs/course/10_evaluation.metrics.ipynb #44186068
+# %% ../../nbs/course/10_evaluation.metrics.ipynb #64bb6ed3
 @lru_cache(3)
 def lpips_net(
     net:str='alex', # 'alex' (the usual one to report), 'vgg' or 'squeeze' (5 MB)
 )->nn.Module:
-    "The network behind LPIPS (Zhang et al. 2018) from torchmetrics; a RuntimeError of one line where its weights can't be had."
+    "Load the network behind LPIPS (Zhang et al. 2018) from torchmetrics; a RuntimeError of one line where its weights can't be had"
     try: return LearnedPerceptualImagePatchSimilarity(net_type=net, normalize=True).net
     except OSError as e: raise RuntimeError(f"LPIPS needs torchvision's ImageNet weights of {net!r}, which can't be fetched: {e}") from e
 
@@ -77,73 +77,69 @@ def lpips(
     targ:Tensor, # RGB in [0,1], (B,3,H,W)
     net:str='alex', # see `lpips_net`
 )->Tensor: # 0 for equal pictures, about 1 for unrelated ones, (B,)
-    "Learned perceptual distance of each picture; ValueError if shapes differ, RuntimeError where the weights can't be had."
+    "Measure the learned perceptual distance of each picture; ValueError if shapes differ, RuntimeError where the weights can't be had"
     p,t = _rgb(pred, targ)
     with torch.no_grad(): return lpips_net(net).to(p.device)(p.clamp(0, 1), t.clamp(0, 1), normalize=True).flatten(1).mean(1)
 
-# %% ../../nbs/course/10_evaluation.metrics.ipynb #eb97c145
+# %% ../../nbs/course/10_evaluation.metrics.ipynb #fff82a99
 def frechet_distance(
     pred:Tensor, # features of one set of pictures, (N,D)
     targ:Tensor, # features of the other, (M,D)
 )->float: # 0 for equal sets; in units of the features, squared
-    "Fréchet distance of two sets of features, as in FID (Heusel et al. 2017), in float64; ValueError unless there are two pictures in each."
+    "Measure the Fréchet distance of two sets of features, as in FID, in float64; ValueError unless there are two pictures in each"
     if pred.ndim != 2 or targ.ndim != 2 or pred.shape[1] != targ.shape[1] or min(len(pred), len(targ)) < 2:
         raise ValueError(f'expected features (N,D) and (M,D) of two pictures at least, not {tuple(pred.shape)} and {tuple(targ.shape)}')
     given = nn.Identity()
     given.num_features = pred.shape[1]
     fid = FrechetInceptionDistance(given)
-    for x,real in ((pred,False), (targ,True)): fid.update(x.cpu().double(), real=real)
+    fid.update(pred.cpu().double(), real=False)
+    fid.update(targ.cpu().double(), real=True)
     return max(fid.compute().item(), 0.)
 
-# %% ../../nbs/course/10_evaluation.metrics.ipynb #a435a5b2
+# %% ../../nbs/course/10_evaluation.metrics.ipynb #34c531f0
 def inception_features(): # a function: RGB in [0,1], (B,3,H,W) -> (B,2048)
-    "The features of FID (Heusel et al. 2017) by torchmetrics and torch-fidelity; a RuntimeError of one line where they can't be had."
+    "Load the features of FID (Heusel et al. 2017) by torchmetrics and torch-fidelity; a RuntimeError of one line where they can't be had"
     try: net = FrechetInceptionDistance(2048).inception.eval()
     except (ImportError, OSError) as e:
         raise RuntimeError(f"Inception needs torch-fidelity (pip install torch-fidelity) and its weights, which can't be had: {' '.join(str(e).split())}") from e
     return lambda rgb: net.to(rgb.device)((rgb.clamp(0, 1)*255).round().byte())
 
-# %% ../../nbs/course/10_evaluation.metrics.ipynb #9815a692
+# %% ../../nbs/course/10_evaluation.metrics.ipynb #8c53b8f8
 class ColorMetric(Metric):
-    "Mean over all pictures of a score of RGB batches, for a learner that predicts ab from L."
+    "Average a score of RGB batches over all pictures, for a learner that predicts ab from L"
     def __init__(self,
         func, # `func(pred, targ)`, or `func(pred)` if not `truth`: RGB batches (B,3,H,W) -> (B,); its name is the metric's
-        truth:bool=True, # Does `func` compare with the true colours?
+        truth:bool=True, # does `func` compare with the true colours?
     ):
-        self.func,self.truth = func,truth
+        self.func = func
+        self.truth = truth
         self.reset()
-    def reset(self): 
-        "Forget the pictures seen"
-        self.total,self.count = 0.,0
+    def reset(self): self.total, self.count = 0., 0
     @torch.no_grad()
     def accumulate(self, learn):
         "Score `learn.pred` (and `learn.yb[0]`), ab (B,2,H,W), with the lightness `learn.xb[0]` (B,1,H,W)"
-        abs_ = (learn.pred, learn.yb[0]) if self.truth else (learn.pred,)
-        score = learn.to_detach(self.func(*[net_to_rgb(learn.xb[0], ab) for ab in abs_]))
+        colors = (learn.pred, learn.yb[0]) if self.truth else (learn.pred,)
+        score = learn.to_detach(self.func(*[net_to_rgb(learn.xb[0], ab) for ab in colors]))
         self.total += score.sum().item()
         self.count += len(score)
     @property
-    def value(self): 
-        "The mean, or None before the first picture"
-        return self.total/self.count if self.count else None
+    def value(self): return self.total/self.count if self.count else None  # None before the first picture
     @property
-    def name(self): 
-        "The heading of the column"
-        return self.func.__name__
+    def name(self): return self.func.__name__  # the heading of the column
 
-# %% ../../nbs/course/10_evaluation.metrics.ipynb #1bb65de5
-def PSNR()->ColorMetric: # Higher is nearer to the truth, dB
-    "Metric `psnr`: the mean `psnr` per picture."
+# %% ../../nbs/course/10_evaluation.metrics.ipynb #27279d6d
+def PSNR()->ColorMetric: # higher is nearer to the truth, dB
+    "Make the metric `psnr`: the mean `psnr` per picture"
     return ColorMetric(psnr)
 
 def SSIM()->ColorMetric: # 1 is the truth
-    "Metric `ssim`: the mean `ssim` per picture."
+    "Make the metric `ssim`: the mean `ssim` per picture"
     return ColorMetric(ssim)
 
-def Colorfulness()->ColorMetric: # To be compared with the truth's own
-    "Metric `colorfulness`: the mean `colorfulness` per picture of the prediction."
+def Colorfulness()->ColorMetric: # to be compared with the truth's own
+    "Make the metric `colorfulness`: the mean `colorfulness` per picture of the prediction"
     return ColorMetric(colorfulness, truth=False)
 
 def DeltaColorfulness()->ColorMetric: # 0 is as colourful as the truth
-    "Metric `delta_colorfulness`: the mean `delta_colorfulness` per picture."
+    "Make the metric `delta_colorfulness`: the mean `delta_colorfulness` per picture"
     return ColorMetric(delta_colorfulness)

@@ -7,61 +7,78 @@ Docs: https://colorize-nb.github.io/colorize_nb/course/models.patchgan.html.md""
 # %% auto #0
 __all__ = ['receptive_field', 'PatchGAN']
 
-# %% ../../nbs/course/05_models.patchgan.ipynb #c4126502
+# %% ../../nbs/course/05_models.patchgan.ipynb #45d9aa8e
 import torch
+from fastcore.basics import patch as patch_onto
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 from .unet import init_weights, norm_layer
 
-# %% ../../nbs/course/05_models.patchgan.ipynb #3bfbe15e
+# %% ../../nbs/course/05_models.patchgan.ipynb #c55f3f39
 def receptive_field(
-    module:nn.Module, # A plain chain of convolutions with square kernels; norms and activations may stand between
-)->int: # Side in pixels
-    "Side of the input square that one output of `module` sees, from the kernel, stride and dilation of its convolutions."
-    size,step = 1,1
+    module:nn.Module, # a plain chain of convolutions with square kernels; norms and activations may stand between
+)->int: # side in pixels
+    "Work out the side of the input square that one output of `module` sees, from kernels, strides and dilations"
+    size, step = 1, 1
     for m in module.modules():
         if isinstance(m, nn.Conv2d):
             size += (m.kernel_size[0] - 1)*m.dilation[0]*step
             step *= m.stride[0]
     return size
 
-# %% ../../nbs/course/05_models.patchgan.ipynb #ddf3436b
+# %% ../../nbs/course/05_models.patchgan.ipynb #63451adf
 def _block(ci, co, norm='none', ks=4, stride=2):
-    "The paper's Ck: (B,ci,H,W) -> (B,co,H',W')."
-    conv = nn.Conv2d(ci, co, ks, stride, padding=ks//4, bias=norm=='none')
+    "Build the paper's Ck: (B,ci,H,W) -> (B,co,H',W')"
+    conv = nn.Conv2d(ci, co, ks, stride, padding=ks//4, bias=norm == 'none')
     return nn.Sequential(conv, norm_layer(norm, co), nn.LeakyReLU(0.2))
 
-# %% ../../nbs/course/05_models.patchgan.ipynb #509b808f
+# %% ../../nbs/course/05_models.patchgan.ipynb #e051d38a
+_HALVINGS = {1:0, 16:1, 70:3, 286:5}
+
+def _chain(
+    patch:int, # receptive field, a key of `_HALVINGS`
+    ci:int, # channels of the input
+    nf:int, # filters of the first layer
+    norm:str, # kind of `norm_layer`, in all layers but the first and last
+)->nn.Sequential: # (B,ci,H,W) -> (B,1,h,w)
+    "Chain the blocks of a discriminator and its last convolution"
+    n, ks = _HALVINGS[patch], 1 if patch == 1 else 4
+    widths = [nf*min(2**i, 8) for i in range(max(n, 1) + 1)]
+    blocks = [_block(ci, nf, ks=ks, stride=min(ks, 2))]
+    for i in range(1, len(widths)): blocks.append(_block(widths[i-1], widths[i], norm, ks, 2 if i < n else 1))
+    return nn.Sequential(*blocks, nn.Conv2d(widths[-1], 1, ks, padding=ks//4))
+
+# %% ../../nbs/course/05_models.patchgan.ipynb #f21a97b4
 class PatchGAN(nn.Module):
-    "The discriminator of section 6.1.2: a logit, high for real, for each `patch` x `patch` patch of a photo."
-    halvings = {1:0, 16:1, 70:3, 286:5}
+    "Give a logit, high for real, for each `patch` x `patch` patch of a photo (section 6.1.2); ValueError for another `patch`"
+    halvings = _HALVINGS
     def __init__(self,
-        patch:int=70, # Receptive field in pixels: 1, 16, 70 or 286 (a whole 256 px image)
-        nf:int=64, # Filters of the first layer
-        in_ch:int=1, # Channels of the condition L
-        out_ch:int=2, # Channels of the colours ab
-        norm:str='batch', # Kind of `norm_layer`, in all layers but the first and last
-        conditional:bool=True, # Look at L and ab; False: at ab only
-        spectral:bool=False, # Spectral norm on every convolution
+        patch:int=70, # receptive field in pixels: 1, 16, 70 or 286 (a whole 256 px image)
+        nf:int=64, # filters of the first layer
+        in_ch:int=1, # channels of the condition L
+        out_ch:int=2, # channels of the colours ab
+        norm:str='batch', # kind of `norm_layer`, in all layers but the first and last
+        conditional:bool=True, # look at L and ab; False: at ab only
+        spectral:bool=False, # spectral norm on every convolution
     ):
         super().__init__()
         if patch not in self.halvings: raise ValueError(f'patch must be one of {list(self.halvings)}, not {patch}')
         self.config = dict(patch=patch, nf=nf, in_ch=in_ch, out_ch=out_ch, norm=norm, conditional=conditional, spectral=spectral)
-        n,ks = self.halvings[patch], 1 if patch==1 else 4
-        chs = [nf*min(2**i, 8) for i in range(max(n, 1) + 1)]
-        blocks = [_block(out_ch + in_ch*conditional, nf, ks=ks, stride=min(ks, 2))]
-        for i in range(1, len(chs)): blocks.append(_block(chs[i-1], chs[i], norm, ks, 2 if i<n else 1))
-        self.model = init_weights(nn.Sequential(*blocks, nn.Conv2d(chs[-1], 1, ks, padding=ks//4)))
-        self.min_size = 1 if patch==1 else 3*2**n
+        self.model = init_weights(_chain(patch, out_ch + in_ch*conditional, nf, norm))
+        self.min_size = 1 if patch == 1 else 3*2**self.halvings[patch]
         if spectral:
-            for m in [m for m in self.modules() if isinstance(m, nn.Conv2d)]: spectral_norm(m)
+            for m in list(self.modules()):
+                if isinstance(m, nn.Conv2d): spectral_norm(m)
 
-    def forward(self,
-        L:Tensor, # (B,1,H,W), in [-1,1]
-        ab:Tensor, # (B,2,H,W), in [-1,1]
-    )->Tensor: # Logits (B,1,h,w); 30x30 for 256 px and patch=70
-        "One logit per patch; raises ValueError if the picture is too small for one."
-        if min(ab.shape[-2:]) < self.min_size:
-            raise ValueError(f'patch={self.config["patch"]} needs pictures of at least {self.min_size} px, not {tuple(ab.shape[-2:])}')
-        xs = (L, ab) if self.config['conditional'] else (ab,)
-        return self.model(torch.cat([x.as_subclass(Tensor) for x in xs], 1))
+# %% ../../nbs/course/05_models.patchgan.ipynb #fbd1cb29
+@patch_onto
+def forward(self:PatchGAN,
+    L:Tensor, # (B,1,H,W), in [-1,1]
+    ab:Tensor, # (B,2,H,W), in [-1,1]
+)->Tensor: # logits (B,1,h,w); 30x30 for 256 px and patch=70
+    "Judge each patch; ValueError if the picture is too small for one"
+    if min(ab.shape[-2:]) < self.min_size:
+        raise ValueError(f'patch={self.config["patch"]} needs pictures of at least {self.min_size} px, not {tuple(ab.shape[-2:])}')
+    xs = (L, ab) if self.config['conditional'] else (ab,)
+    x = torch.cat([o.as_subclass(Tensor) for o in xs], 1)  # (B,3,H,W), or (B,2,H,W) without the condition
+    return self.model(x)  # patch=70: (B,64,H/2,W/2) (B,128,H/4,W/4) (B,256,H/8,W/8) (B,512,H/8-1,W/8-1) (B,1,H/8-2,W/8-2)

@@ -1,4 +1,4 @@
-"""What the generator is asked to do: be near the truth (L1), and be believed (GAN)
+"""Ask the generator for two things: be near the truth (L1), and be believed (GAN)
 
 Docs: https://colorize-nb.github.io/colorize_nb/course/training.losses.html.md"""
 
@@ -7,41 +7,43 @@ Docs: https://colorize-nb.github.io/colorize_nb/course/training.losses.html.md""
 # %% auto #0
 __all__ = ['WeightedL1', 'GANLoss']
 
-# %% ../../nbs/course/06_training.losses.ipynb #075bac7e
+# %% ../../nbs/course/06_training.losses.ipynb #c7ceeb39
 import torch
 import torch.nn.functional as F
+from fastcore.basics import patch
 from torch import Tensor, nn
 
-# %% ../../nbs/course/06_training.losses.ipynb #ca299c71
+# %% ../../nbs/course/06_training.losses.ipynb #27a8f546
 def _f32(
-    x:Tensor, # Any shape and floating dtype; fastai's typed tensors too
-)->Tensor: # A plain tensor, float32 (float64 if `x` was)
-    "`x` as a plain tensor that is wide enough to add up a loss in."
+    x:Tensor, # any shape and floating dtype; fastai's typed tensors too
+)->Tensor: # a plain tensor, float32 (float64 if `x` was)
+    "Make `x` a plain tensor that is wide enough to add up a loss in"
     x = x.as_subclass(Tensor)
     return x if x.dtype == torch.float64 else x.float()
 
-# %% ../../nbs/course/06_training.losses.ipynb #d29dbdb8
+# %% ../../nbs/course/06_training.losses.ipynb #424eadf0
 class WeightedL1(nn.Module):
-    "λ‖y − G(x)‖₁, averaged: equation (3) of pix2pix times the λ of equation (4)."
+    "Take λ‖y − G(x)‖₁, averaged: equation (3) of pix2pix times the λ of equation (4)"
     def __init__(self,
         weight:float=100., # λ, in the paper 100
     ):
         super().__init__()
-        self.weight,self.reduction = weight,'mean'
+        self.weight = weight
+        self.reduction = 'mean'  # fastai sets 'none' for one number per item
 
     def forward(self,
-        pred:Tensor, # Predicted ab, (B,2,H,W), in [-1,1]
-        targ:Tensor, # True ab, the same shape
-    )->Tensor: # Scalar for `reduction` 'mean' and 'sum'; (B,2,H,W) for 'none'
-        "Weighted absolute difference; raises ValueError for two shapes, where `F.l1_loss` would only warn and broadcast."
+        pred:Tensor, # predicted ab, (B,2,H,W), in [-1,1]
+        targ:Tensor, # true ab, the same shape
+    )->Tensor: # scalar for `reduction` 'mean' and 'sum'; (B,2,H,W) for 'none'
+        "Weigh the absolute difference; ValueError for two shapes, where `F.l1_loss` would only warn and broadcast"
         if pred.shape != targ.shape: raise ValueError(f'prediction {tuple(pred.shape)} and target {tuple(targ.shape)} differ in shape')
         return self.weight * F.l1_loss(_f32(pred), _f32(targ), reduction=self.reduction)
 
     def extra_repr(self): return f'weight={self.weight}, reduction={self.reduction!r}'
 
-# %% ../../nbs/course/06_training.losses.ipynb #a1d6dda9
+# %% ../../nbs/course/06_training.losses.ipynb #2099de9d
 class _Vanilla:
-    "Cross-entropy (Goodfellow et al. 2014); `gen` is the non-saturating −log D."
+    "Cross-entropy (Goodfellow et al. 2014); `gen` is the non-saturating −log D"
     @staticmethod
     def real(x): return F.softplus(-x)
     @staticmethod
@@ -51,9 +53,9 @@ class _Vanilla:
     @staticmethod
     def prob(x): return torch.sigmoid(x)
 
-# %% ../../nbs/course/06_training.losses.ipynb #6b8671b1
+# %% ../../nbs/course/06_training.losses.ipynb #bc2d9427
 class _LSGAN:
-    "Squared distance to the targets 1 for real and 0 for fake (Mao et al. 2017)."
+    "Squared distance to the targets 1 for real and 0 for fake (Mao et al. 2017)"
     @staticmethod
     def real(x): return (x - 1)**2
     @staticmethod
@@ -63,9 +65,9 @@ class _LSGAN:
     @staticmethod
     def prob(x): return x.clamp(0, 1)
 
-# %% ../../nbs/course/06_training.losses.ipynb #54d6e4f5
+# %% ../../nbs/course/06_training.losses.ipynb #4da0ce2d
 class _Hinge:
-    "No loss beyond a margin of 1 (Lim and Ye 2017); G follows the logit itself."
+    "No loss beyond a margin of 1 (Lim and Ye 2017); G follows the logit itself"
     @staticmethod
     def real(x): return F.relu(1 - x)
     @staticmethod
@@ -75,33 +77,34 @@ class _Hinge:
     @staticmethod
     def prob(x): return torch.sigmoid(2*x)
 
-# %% ../../nbs/course/06_training.losses.ipynb #eb02e773
+# %% ../../nbs/course/06_training.losses.ipynb #0ba9f500
 class GANLoss:
-    "The objectives of both players, on the discriminator's logits; a ValueError names the modes if `mode` is not one."
+    "Hold the objectives of both players, on the discriminator's logits; a ValueError names the modes if `mode` is not one"
     modes = dict(vanilla=_Vanilla, lsgan=_LSGAN, hinge=_Hinge)
     def __init__(self,
         mode:str='vanilla', # 'vanilla' (Goodfellow 2014), 'lsgan' (Mao 2017) or 'hinge' (Lim and Ye 2017)
     ):
         if mode not in self.modes: raise ValueError(f'mode must be one of {list(self.modes)}, not {mode!r}')
-        self.mode,self._f = mode,self.modes[mode]
+        self.mode = mode
+        self._f = self.modes[mode]
 
     def d_loss(self,
-        real_logits:Tensor, # Logits of (x, y), any shape
-        fake_logits:Tensor, # Logits of (x, G(x)), any shape
-    )->Tensor: # Scalar, at least float32
-        "What D minimizes, halved as in section 3.3; for 'vanilla' −½ of equation (1) or (2)."
+        real_logits:Tensor, # logits of (x, y), any shape
+        fake_logits:Tensor, # logits of (x, G(x)), any shape
+    )->Tensor: # scalar, at least float32
+        "Tell what D minimizes, halved as in section 3.3; for 'vanilla' −½ of equation (1) or (2)"
         return 0.5*(self._f.real(_f32(real_logits)).mean() + self._f.fake(_f32(fake_logits)).mean())
 
-    def g_loss(self,
-        fake_logits:Tensor, # Logits of (x, G(x)), any shape
-    )->Tensor: # Scalar, at least float32
-        "What G minimizes beside λ·L1; for 'vanilla' the mean of −log D(x, G(x)), section 3.3."
+    def g_loss(self, fake_logits:Tensor)->Tensor:
+        "Tell what G minimizes beside λ·L1, from logits of (x, G(x)); for 'vanilla' the mean of −log D(x, G(x)), section 3.3"
         return self._f.gen(_f32(fake_logits)).mean()
 
-    def prob(self,
-        logits:Tensor, # Any shape
-    )->Tensor: # The same shape, in [0,1]
-        "D's belief that a patch is real: a probability for 'vanilla' and 'lsgan', a monotone stand-in for 'hinge'."
-        return self._f.prob(_f32(logits))
-
     def __repr__(self): return f'GANLoss({self.mode!r})'
+
+# %% ../../nbs/course/06_training.losses.ipynb #a6de8187
+@patch
+def prob(self:GANLoss,
+    logits:Tensor, # any shape
+)->Tensor: # the same shape, in [0,1]
+    "Tell D's belief that a patch is real: a probability for 'vanilla' and 'lsgan', a monotone stand-in for 'hinge'"
+    return self._f.prob(_f32(logits))
