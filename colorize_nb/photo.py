@@ -9,7 +9,6 @@ __all__ = ['IMAGE_EXTENSIONS', 'find_photos', 'read_photo', 'to_tensor', 'to_ima
            'icc_transforms', 'bands', 'Photo', 'as_photo', 'save_photo']
 
 # %% ../nbs/reference/04_photo.ipynb #69e229a8
-import mimetypes
 import numpy as np
 import os
 import struct
@@ -26,7 +25,7 @@ from torch import Tensor
 from .errors import ColorizeError
 
 # %% ../nbs/reference/04_photo.ipynb #20f39168
-IMAGE_EXTENSIONS = {k for k,v in mimetypes.types_map.items() if v.startswith('image/')}
+IMAGE_EXTENSIONS = {'.' + o for o in 'avif bmp gif jfif jp2 jpe jpeg jpg pbm pgm png pnm ppm tif tiff webp'.split()}
 
 def _walk(folder):
     "Pictures in a folder and its folders, each folder once: symbolic links may lead in a circle"

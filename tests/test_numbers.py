@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings, strategies as st
 from PIL import Image
 
-from colorize_nb import inference
+from colorize_nb.inference import colorizer as colorizer_module
 from colorize_nb.color import lab_to_rgb, net_to_rgb, rgb_to_lab, rgb_to_net
 from colorize_nb.data.batches import RandomCropFlip
 from colorize_nb.photo import read_photo
@@ -108,7 +108,7 @@ def test_bands_are_painted_like_the_whole(w, h, n):
     chroma = ChromaUpsampler(L, ab, (w, h))
     def painted(pixels):
         with pytest.MonkeyPatch.context() as m:
-            m.setattr(inference, 'bands', lambda size, step=1: bands(size, step, pixels))
+            m.setattr(colorizer_module, 'bands', lambda size, step=1: bands(size, step, pixels))
             return np.asarray(paint(photo, chroma)).astype(int)
     assert np.abs(painted(n) - painted(10**9)).max() <= 1
 

@@ -8,7 +8,8 @@ import pytest
 from fastcore.script import CliError
 from PIL import Image
 
-from colorize_nb.inference.actors import ColorActor, color_in_actors, colorize_ray, on_ray, plan
+from colorize_nb.commands.ray import colorize_ray, plan
+from colorize_nb.inference.actors import ColorActor, color_in_actors, on_ray
 from colorize_nb.models.unet import UNet
 from colorize_nb.inference.colorizer import Colorizer
 
@@ -64,11 +65,11 @@ def test_an_actor_colours_its_block(colorizer, tmp_path):
                                          (dict(saturation=-1.), '--saturation must be')])
 def test_refused_before_ray_starts(change, says, photos, weights, tmp_path):
     args = {**dict(source=str(photos), dest=str(tmp_path/'out'), weights=weights), **change}
-    with mock.patch('colorize_nb.actors.on_ray', side_effect=AssertionError), pytest.raises(CliError, match=says) as e: colorize_ray(**args)
+    with mock.patch('colorize_nb.commands.ray.on_ray', side_effect=AssertionError), pytest.raises(CliError, match=says) as e: colorize_ray(**args)
     assert str(e.value).startswith('colorize-ray: ') and '\n' not in str(e.value)
 
 def test_ray_is_not_installed(photos, weights, tmp_path):
-    with mock.patch.dict(sys.modules, {'ray': None}), pytest.raises(CliError, match=r"pip install 'colorize_nb\[ray\]'"): colorize_ray(str(photos), str(tmp_path/'out'), weights)
+    with mock.patch.dict(sys.modules, {'ray': None}), pytest.raises(CliError, match=r"pip install '.\[ray\]'"): colorize_ray(str(photos), str(tmp_path/'out'), weights)
 
 def test_all_is_done_already(photos, tmp_path, capsys):
     for o in plan(photos, tmp_path/'out')[1]:

@@ -9,11 +9,11 @@ from colorize_nb.study.bench import BENCHES
 from colorize_nb.data.batches import colorization_dls
 
 def test_bench_prints_json(run):
-    res = json.loads(run('python', '-W', 'ignore', '-m', 'colorize_nb.bench', 'floor'))
+    res = json.loads(run('python', '-W', 'ignore', '-m', 'colorize_nb.study.bench', 'floor'))
     assert res['name'] == 'floor' and res['result']['gflops'] > 0 and res['machine']['threads'] > 0
 
 def test_bench_knows_its_names():
-    p = subprocess.run([sys.executable, '-W', 'ignore', '-m', 'colorize_nb.bench', 'warp'], capture_output=True, text=True)
+    p = subprocess.run([sys.executable, '-W', 'ignore', '-m', 'colorize_nb.study.bench', 'warp'], capture_output=True, text=True)
     assert p.returncode and p.stderr.strip().splitlines()[-1].startswith("bench: no experiment 'warp'") and all(o in p.stderr for o in BENCHES)
 
 @pytest.mark.parametrize('workers', [0, 2])

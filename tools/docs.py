@@ -59,13 +59,13 @@ def readme(markdown, pages, cfg):
     "The home page's Markdown without its sliders, with links that work in a clone: to the notebooks, to files beside them and to those of the repository"
     markdown = re.sub(r'<div class="before-afters">.*?</div>\n\n', '', markdown, flags=re.S)
     nbs, repo = cfg.nbs_path.name, f'{cfg.git_url}/blob/{cfg.branch}/'
-    back = {Path(v).stem: f'{nbs}/{k}' for k, v in pages.items()}
+    back = {Path(v).stem: k for k, v in pages.items()}
     def link(m):
         if m[2].startswith(repo): return m[1] + m[2].removeprefix(repo)
         name, anchor = re.fullmatch(r'([^#]*)(#.*)?', m[2]).groups()
         if not name or re.match(r'\w+:', name): return m[0]
-        page = re.fullmatch(r'(\w+)(\.llms\.md|\.html|\.ipynb)', name)
-        return m[1] + (back[page[1]] if page else f'{nbs}/{name}') + (anchor or '')
+        page = re.fullmatch(r'((?:[\w-]+/)*)([\w.-]+?)(\.llms\.md|\.html|\.ipynb)', name)
+        return m[1] + (f'{nbs}/{page[1]}{back[page[2]]}' if page else f'{nbs}/{name}') + (anchor or '')
     made = f'<!-- Made from {nbs}/{cfg.readme_nb} by python tools/docs.py: edit the notebook -->'
     return re.sub(r'(\]\()([^)\s]+)', link, re.sub('<!-- WARNING: .*? -->', made, markdown))
 

@@ -13,37 +13,37 @@ import sys
 from fastcore.script import call_parse, is_cli
 from pathlib import Path
 from typing import Annotated
-from .common import check_options, command, importing
-from ..inference.batch import _find, color_files, colorings
+from .common import Between, Saturation, Weights, command
+from ..errors import ColorizeError
+from ..inference.batch import color_photos, gather, result_names
 
 # %% ../../nbs/reference/51_commands.colorize.ipynb #c0105e17
 @call_parse
 @command('colorize')
 def colorize(
-    *photo:Annotated[str, {'nargs':'+', 'metavar':'PHOTO'}], # Photos, folders of photos, or patterns such as 'scans/*.jpg'
-    out:str=None, # Folder for the results; default: beside each photo
-    weights:str=None, # What colorize-train or colorize-demo wrote, model.safetensors or its folder, or user/name on the Hugging Face Hub; default: those that come with the package
-    size:int=None, # Short side of what the network sees, pixels; default: what the weights were made for
-    saturation:float=1., # Strength of the colours, 0 is grey
-    samples:int=0, # So many colourings of each photo by the network's noise: x_colour_s1.jpg and so on
-    seed:int=42, # Of that noise
-    compare:bool=False, # Also write x_colour_compare.jpg: before and after, side by side
-    recursive:bool=False, # Search folders in folders too; in --out they are made again
-    resume:bool=False, # Leave out photos whose results are there
-    lenient:bool=False, # Take what there is of a truncated file
-)->int: # Exit code: 0, or 1 if anything failed
-    "Colour photos: x.jpg becomes x_colour.jpg. Of a colour photo only the lightness is looked at."
-    check_options(size=(16 if size is None else size, 16), saturation=(saturation, 0), samples=(samples, 0))
-    files,folders,bad = _find(photo, recursive, resume, Path(out) if out else None)
-    if not files: return 1
+    *photo:Annotated[str, {'nargs':'+', 'metavar':'PHOTO'}], # photos, folders of photos, or patterns such as 'scans/*.jpg'
+    out:str=None, # folder for the results; default: beside each photo
+    weights:Weights=None,
+    size:Annotated[int, Between(16, 2048)]=None, # short side of what the network sees, pixels; default: what the weights were made for
+    saturation:Saturation=1.,
+    samples:Annotated[int, Between(0, 1000)]=0, # so many colourings of each photo by the network's noise: x_colour_s1.jpg and so on
+    seed:Annotated[int, Between(0, 2**32 - 1)]=42, # of that noise
+    compare:bool=False, # also write x_colour_compare.jpg: before and after, side by side
+    recursive:bool=False, # search folders in folders too; in --out they are made again
+    resume:bool=False, # leave out photos whose results are there
+    lenient:bool=False, # take what there is of a truncated file
+)->int: # exit code: 0, or 1 if anything failed
+    "Colour photos: x.jpg becomes x_colour.jpg. Of a colour photo only the lightness is used"
+    photos, folders, wrong = gather(photo, Path(out) if out else None, recursive, resume)
+    for o in wrong: print(f'colorize: {o}', file=sys.stderr)
+    if not photos: return 1
     if is_cli(): os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')  # PyTorch's threads sleep while they wait: other programs want the cores too
-    with importing(): from colorize_nb.inference.colorizer import Colorizer; from colorize_nb.errors import ColorizeError
+    from colorize_nb.inference.colorizer import Colorizer
     colorizer = Colorizer.from_pretrained(weights)
     colorizer.size = size or colorizer.size
     if samples and not colorizer.has_noise: raise ColorizeError('--samples needs a network with noise (dropout); this one has none')
     endings = tuple(f'_s{i + 1}' for i in range(samples)) or ('',)
-    color = lambda f: colorings(colorizer, f, samples, seed, compare, lenient, saturation=saturation)
-    res = color_files(color, files, folders, endings + ('_compare',)*compare, resume, workers=1 if samples else 4)
-    failed = [str(f) for f,o in zip(files, res) if o is None]
-    if failed and len(files) > 1: print(f'colorize: {len(failed)} of {len(files)} photos failed: {" ".join(", ".join(failed).split())}', file=sys.stderr)
-    return int(bool(bad or failed))
+    results = result_names(photos, folders, endings + ('_compare',)*compare)
+    errors = color_photos(colorizer, photos, results, resume, workers=1 if samples else 4,
+                          samples=samples, seed=seed, compare=compare, lenient=lenient, saturation=saturation)
+    return int(bool(wrong or any(errors)))

@@ -12,30 +12,29 @@ import sys
 from fastcore.script import call_parse
 from pathlib import Path
 from typing import Annotated
-from .common import _plotting, check_options, command, importing
+from .common import Between, Weights, command, draw_into_files
 
 # %% ../../nbs/reference/55_commands.evaluate.ipynb #250d568d
 @call_parse
 @command('colorize-eval')
 def evaluate(
-    folder:str, # Colour photos, searched recursively
-    weights:str=None, # What colorize-train or colorize-demo wrote, model.safetensors or its folder, or user/name on the Hugging Face Hub; default: those that come with the package
-    size:int=192, # Side of the squares that are compared, pixels
-    out:str=None, # Folder for evaluation.json and contact_sheet.png; default: only print the table
-    limit:int=None, # So many photos at most, evenly spread; default: all
-    saturation:Annotated[float, {'nargs':'+'}]=(1.,), # Strengths of the colours, a row for each; the first is shown on the sheet
-    perceptual:bool=False, # Also LPIPS, whose weights (230 MB) are fetched once
-)->int: # Exit code: 0, or 1 if a photo can't be read
-    "Score a colorizer on colour photos, and beside it grey and the truth: PSNR, SSIM, colourfulness, Fréchet distance (EfficientNet-Lite0)."
-    check_options(size=(size, 64), limit=(1 if limit is None else limit, 1), saturation=(min(saturation), 0))
-    with importing(): from colorize_nb.inference.colorizer import Colorizer
+    folder:str, # colour photos, searched recursively
+    weights:Weights=None,
+    size:Annotated[int, Between(64, 1024)]=192, # side of the squares that are compared, pixels
+    out:str=None, # folder for evaluation.json and contact_sheet.png; default: only print the table
+    limit:Annotated[int, Between(1, 10_000_000)]=None, # so many photos at most, evenly spread; default: all
+    saturation:Annotated[float, {'nargs':'+'}, Between(0, 10)]=(1.,), # strengths of the colours, a row for each; the first is shown on the sheet
+    perceptual:bool=False, # also LPIPS, whose weights (230 MB) are fetched once
+)->int: # exit code: 0, or 1 if a photo can't be read
+    "Score a colorizer on colour photos, and beside it grey and the truth: PSNR, SSIM, colourfulness, Fréchet distance (EfficientNet-Lite0)"
+    from colorize_nb.inference.colorizer import Colorizer
     colorizer = Colorizer.from_pretrained(weights)
-    _plotting()
-    with importing():
-        from colorize_nb.photo import find_photos
-        from colorize_nb.evaluation.folder import SCORES, efficientnet, evaluate_files, spread, table, with_lpips, write_results
-    files,scores = spread(find_photos(folder), limit),with_lpips(SCORES) if perceptual else SCORES
-    efficientnet()
+    draw_into_files()
+    from colorize_nb.evaluation.folder import SCORES, efficientnet, evaluate_files, spread, table, with_lpips, write_results
+    from colorize_nb.photo import find_photos
+    files = spread(find_photos(folder), limit)
+    scores = with_lpips(SCORES) if perceptual else SCORES
+    efficientnet()  # says at once if its weights are missing
     res = evaluate_files(files, colorizer, size, saturation, scores=scores)
     for o in res['unreadable'].values(): print(f'colorize-eval: {o}', file=sys.stderr)
     print(table(res), flush=True)

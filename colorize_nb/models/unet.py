@@ -108,7 +108,7 @@ class UNet(nn.Module):
         self.ups = nn.ModuleList(up_block(*o) for o in zip(ins, outs, norms, drops))
         init_weights(self)
 
-# %% ../../nbs/course/03_models.unet.ipynb #a56d25a7
+# %% ../../nbs/course/03_models.unet.ipynb #bdb0ea2e
 @patch
 def forward(self:UNet,
     L:Tensor, # (B,in_ch,H,W) in [-1,1], any H and W

@@ -376,7 +376,7 @@ def trained(
     class AtMarks(Callback):
         run_valid, order = False, 100
         def after_batch(self):
-            if marks(self.ema.model, (self.train_iter + 1)*bs): raise CancelFitException
+            if marks(self.ema.averaged, (self.train_iter + 1)*bs): raise CancelFitException
     with tempfile.TemporaryDirectory() as cache:
         dls = colorization_dls(files, size, bs, valid_pct=1e-3, num_workers=0, cache=cache)
         G, D = (o.to(memory_format=torch.channels_last) for o in (make(), PatchGAN(nf=nf)))

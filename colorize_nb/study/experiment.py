@@ -35,7 +35,7 @@ from ..photo import find_photos, to_image
 from ..sheets import save_painted, save_strip
 from ..training.adversary import StatefulCallback
 from ..training.callbacks import EMA
-from ..training.checkpoint import Checkpoint, ResumableDL, StopIfNotFinite, check_readable, run_settings
+from ..training.checkpoint import ResumableDL, check_readable, survive
 from ..training.learner import ColorLearner, pix2pix_learner
 
 # %% ../../nbs/reference/60_study.experiment.ipynb #3d36b39b
@@ -267,15 +267,15 @@ def run(
     photos = Photos(dls, e.seen)
     save_strip(net_to_rgb(*photos.eight), truth_file(e, folder))
     if e.seen: save_strip(torch.stack(spread(net_to_rgb(*photos.seen), 8)), out/'seen_truth.jpg')
-    checkpoint = Checkpoint(every, seed=e.seed, settings=run_settings(dls, **e.settings))
-    learn = experiment_learner(e, dls, path=out, cbs=[History(e, photos, out), checkpoint, StopIfNotFinite(), *L(cbs)])
-    learn.resume()
-    with learn.no_bar(), learn.no_logging(): learn.fit_pix2pix(e.epochs)
-    res = result(e, learn, photos, out)
-    (part := out/'.result.json.part').write_text(json.dumps(res, ensure_ascii=False) + '\n')
-    os.replace(part, out/'result.json')
-    learn.forget_checkpoints()
-    return res
+    learn = experiment_learner(e, dls, path=out, cbs=[History(e, photos, out), *L(cbs)])
+    def fit(learn):
+        with learn.no_bar(), learn.no_logging(): learn.fit_pix2pix(e.epochs)
+    def finish(learn):
+        res = result(e, learn, photos, out)
+        (part := out/'.result.json.part').write_text(json.dumps(res, ensure_ascii=False) + '\n')
+        os.replace(part, out/'result.json')
+        return res
+    return survive(learn, fit, finish, e.settings, every, e.seed)
 
 # %% ../../nbs/reference/60_study.experiment.ipynb #c0105e13
 def fingerprint(
@@ -329,17 +329,25 @@ def show_curves(
     return axs[0]
 
 # %% ../../nbs/reference/60_study.experiment.ipynb #6d2bffe0
+COLUMNS = dict(psnr=('PSNR', '.2f'), ssim=('SSIM', '.3f'), colorfulness=('colour', '.1f'), share=('of truth', '.0%'), frechet=('Fréchet', '.0%'))
+
+def _line(results, row):
+    "The cells of one row of `score_table`: a figure per seed; the Fréchet distance as a share of grey's"
+    def figures(o): return {**o['rows'][row], 'frechet': o['rows'][row]['frechet']/o['rows']['grey']['frechet']}
+    return {title: ' / '.join(format(figures(o)[k], f) for o in results) for k,(title,f) in COLUMNS.items()}
+
+# %% ../../nbs/reference/60_study.experiment.ipynb #69dee1e3
 def score_table(
     results, # from `run`
 )->pd.DataFrame:
     "A row per name, its seeds beside each other; grey and truth as bounds"
-    columns = dict(psnr=('PSNR', '.2f'), ssim=('SSIM', '.3f'), colorfulness=('colourfulness', '.1f'), share=('of the truth', '.0%'), frechet=('Fréchet', '.0f'))
     results, groups = list(results), {}
     for r in results: groups.setdefault(r['settings']['name'], []).append(r)
-    def line(rows): return {title: ' / '.join(format(o[k], f) for o in rows) for k,(title,f) in columns.items()}
-    table = {'grey': line([results[0]['rows']['grey']])}
-    for name,rs in groups.items(): table[name] = {**line([r['rows']['model'] for r in rs]), 'minutes': ' / '.join(f"{r['minutes']:.1f}" for r in rs)}
-    table['truth'] = line([results[0]['rows']['truth']])
+    table = {'grey': _line(results[:1], 'grey')}
+    for name,rs in groups.items():
+        table[name] = {**_line(rs, 'model'), 'minutes': ' / '.join(f"{r['minutes']:.1f}" for r in rs)}
+    table['truth'] = _line(results[:1], 'truth')
+    pd.set_option('display.width', 120)
     return pd.DataFrame(table).T.fillna('')
 
 # %% ../../nbs/reference/60_study.experiment.ipynb #d2a48824

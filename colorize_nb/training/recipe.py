@@ -23,7 +23,7 @@ from ..models.perceptual import FeatureDiscriminator, PerceptualLoss, visible
 from ..models.pretrained import PretrainedUNet, encoder_decoder
 from ..photo import find_photos
 from .adversary import Adversary, StatefulCallback
-from .checkpoint import Checkpoint, ResumableDL, StopIfNotFinite, check_readable, run_settings
+from .checkpoint import Checkpoint, ResumableDL, check_readable, survive
 from .learner import pix2pix_learner
 
 # %% ../../nbs/reference/42_training.recipe.ipynb #18437c11
@@ -167,15 +167,16 @@ def stage_learner(
 
 # %% ../../nbs/reference/42_training.recipe.ipynb #998d6526
 def run_stage(
-    learn, # from `stage_learner`, with a `Leg` and a `Checkpoint`
-    say=print, # takes a line about each checkpoint that is passed over
+    learn, # from `stage_learner`, with a `Leg`
+    **kwargs # of `survive`
 )->dict: # the averaged weights, with which the next stage begins
     "Go on from the stage's newest checkpoint, if there is one, until its `Leg` says that it ends"
-    leg = learn.leg
-    learn.resume(say)
-    print(f'stage {leg.stage.name}: {leg.seen} of {leg.stage.pictures} pictures seen, in {learn.checkpoint.minutes:.0f} minutes', flush=True)
-    if not leg.done:
+    def fit(learn):
+        leg = learn.leg
+        print(f'stage {leg.stage.name}: {leg.seen} of {leg.stage.pictures} pictures seen, in {learn.checkpoint.minutes:.0f} minutes', flush=True)
+        if leg.done: return
         with learn.no_logging(), learn.no_bar(): learn.fit(leg.stage.pictures)
+    survive(learn, fit, **kwargs)
     return {k: v.detach().cpu().clone() for k,v in learn.ema.averaged.state_dict().items()}
 
 # %% ../../nbs/reference/42_training.recipe.ipynb #c0105e11
@@ -210,9 +211,8 @@ def train_recipe(
     for i,stage in enumerate(stages):
         set_seed(seed + i)
         dls = recipe_dls(train, held, stage, **kwargs)
-        cbs = [Leg(stage, until, stop), Checkpoint(60*save_every, seed=seed + i, settings=run_settings(dls, **asdict(stage))), StopIfNotFinite(skip_bad)]
-        learn = stage_learner(dls, stage, weights, precision, path=out, model_dir=Path('models')/stage.name, cbs=cbs)
-        weights = run_stage(learn, say)
+        learn = stage_learner(dls, stage, weights, precision, path=out, model_dir=Path('models')/stage.name, cbs=Leg(stage, until, stop))
+        weights = run_stage(learn, settings=asdict(stage), every=60*save_every, seed=seed + i, skip_bad=skip_bad, say=say)
         if not learn.leg.done: break
     Colorizer(strengthen(learn.ema.averaged, strength).half(), size).save(out)
     return learn.leg.done
