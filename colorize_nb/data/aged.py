@@ -20,7 +20,7 @@ from ..tables import bytes_to_net
 # %% ../../nbs/reference/14_data.aged.ipynb #e09f4978
 def mix_channels(
     px:np.ndarray, # RGB (h,w,3) uint8
-    rng:np.random.Generator,
+    rng:np.random.Generator, # draws
 )->np.ndarray: # (h,w) in [0,1]
     "Grey as a film sees it: each has its own share of red, green and blue (orthochromatic film sees no red)"
     return px @ rng.dirichlet((1.5, 3, 1.5)).astype(np.float32)/255
@@ -28,7 +28,7 @@ def mix_channels(
 # %% ../../nbs/reference/14_data.aged.ipynb #8a8c22f8
 def fade(
     grey:np.ndarray, # (h,w) in [0,1]
-    rng:np.random.Generator,
+    rng:np.random.Generator, # draws
 )->np.ndarray: # (h,w) in [0,1]
     "Another gamma, a black that is none, a white that is none"
     low, high = rng.uniform(0, .15), rng.uniform(.85, 1)
@@ -37,7 +37,7 @@ def fade(
 # %% ../../nbs/reference/14_data.aged.ipynb #cf6d164d
 def soften(
     grey:np.ndarray, # (h,w) in [0,1]
-    rng:np.random.Generator,
+    rng:np.random.Generator, # draws
 )->Image.Image: # 8 bits, grey
     "Blur, then grain"
     im = Image.fromarray((grey*255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(rng.uniform(0, 1)))
@@ -56,7 +56,7 @@ def jpeg(
 # %% ../../nbs/reference/14_data.aged.ipynb #6451bed3
 def frame(
     size:int, # side of the picture, pixels
-    rng:np.random.Generator,
+    rng:np.random.Generator, # draws
     chance:float=0.15, # of a frame
 )->np.ndarray: # (h,w) bool, all False without a frame
     "Where a frame lies around the picture"
@@ -67,7 +67,7 @@ def frame(
 
 def age(
     px:np.ndarray, # RGB (h,w,3) uint8
-    rng:np.random.Generator,
+    rng:np.random.Generator, # draws
 )->tuple: # grey (h,w) uint8, frame (h,w) bool
     "Make a photo of today an old one, mildly"
     im = soften(fade(mix_channels(px, rng), rng), rng)
@@ -78,7 +78,7 @@ def age(
 # %% ../../nbs/reference/14_data.aged.ipynb #fda40b85
 def draw_points(
     ab:Tensor, # the truth, (2,h,w) in [-1,1]
-    rng:np.random.Generator,
+    rng:np.random.Generator, # draws
     most:int=50, # points
     widest:int=7, # side of a patch, pixels
     chance:float=0.4, # part of the pictures that get any
@@ -97,7 +97,7 @@ def draw_points(
 def draw_picture(
     fn:str, # a photo
     size:int, # side of the square, pixels
-    rng:np.random.Generator,
+    rng:np.random.Generator, # draws
     min_scale:float=0.7, # the smallest square, as a fraction of the shorter side
     old:float=0.4, # part of the pictures whose input looks old
 )->tuple: # input L (1,h,w), the photo's own L, ab (2,h,w), hints (3,h,w)
@@ -122,7 +122,7 @@ class Batches(torch.utils.data.Dataset):
         sets:dict, # name -> photos
         size:int, # side of the squares, pixels
         bs:int, # pictures in a batch
-        seed:int=42,
+        seed:int=42, # of everything random
         n:int=10**9, # batches
     ):
         self.sets = list(sets.values())

@@ -64,6 +64,7 @@ class DevicePrecision(MixedPrecision, StatefulCallback):
     "fastai's `MixedPrecision` for the device that the model is on, not for CUDA alone, and for D as well"
     order = MixedPrecision.order
     scalers, back = (), ()  # G's and D's; their states, until training begins
+    inside = False  # is autocast on?
     def before_fit(self):
         device, fp16 = next(self.model.parameters()).device.type, self.amp_mode == AMPMode.FP16
         self.autocast, self.scales = torch.autocast(device, dtype=torch.float16 if fp16 else torch.bfloat16), L()
@@ -72,7 +73,14 @@ class DevicePrecision(MixedPrecision, StatefulCallback):
         for o,s in zip(self.scalers, self.back): o.load_state_dict(s)
         self.learn.scaler, self.back = self.scalers[0], ()
         for o,scaler in zip(opponents, self.scalers[1:]): o.descend = partial(scaled_descend, o, scaler)
-    def after_cancel_batch(self): self.autocast.__exit__(None, None, None)  # no `after_loss` will close it
+    def before_batch(self):
+        self.autocast.__enter__()
+        self.inside = True
+    def leave(self):
+        if self.inside: self.autocast.__exit__(None, None, None)
+        self.inside = False
+    def after_loss(self): self.leave()
+    def after_cancel_batch(self): self.leave()  # no `after_loss` will
     def after_fit(self):
         super().after_fit()
         for o in self.learn._grab_cbs(Opponent): vars(o).pop('descend', None)

@@ -211,7 +211,10 @@ def forget_checkpoints(self:ColorLearner):
     folder = self.path/self.model_dir
     if folder.is_dir() and not any(folder.iterdir()): folder.rmdir()
 
-def leave_newest(learn, n):
+def leave_newest(
+    learn, # a `ColorLearner`
+    n:int, # so many checkpoints stay
+):
     "Delete all checkpoints but the newest `n`"
     files = learn.checkpoints()
     stay = [o.name for o in files[-n:]] if n else []

@@ -33,7 +33,10 @@ class ColorLearner(Learner):
 
     def _do_fit(self):
         first, self.first_epoch = self.first_epoch, 0
-        for self.epoch in range(first, self.n_epoch): self._with_events(self._do_epoch, 'epoch', CancelEpochException)
+        try:
+            for self.epoch in range(first, self.n_epoch): self._with_events(self._do_epoch, 'epoch', CancelEpochException)
+        finally:  # an error in a batch must not leave half precision switched on
+            for cb in self._grab_cbs(DevicePrecision): cb.leave()
 
     def to_fp16(self, **kwargs): return self.add_cb(DevicePrecision('fp16', **kwargs))
     def to_bf16(self): return self.add_cb(DevicePrecision('bf16'))
@@ -88,7 +91,10 @@ def fit_pix2pix(self:ColorLearner,
     self.fit(n_epoch, lr=lr, cbs=L(cbs) + ParamScheduler({'lr': sched}))
 
 # %% ../../nbs/course/09_training.learner.ipynb #1a17c221
-def l1(pred, targ)->Tensor: # scalar, in units of 110 Lab units
+def l1(
+    pred:Tensor, # predicted ab, (B,2,H,W), in [-1,1]
+    targ:Tensor, # true ab, the same shape
+)->Tensor: # scalar, in units of 110 Lab units
     "Mean absolute error of ab, without λ"
     return F.l1_loss(pred, targ)
 

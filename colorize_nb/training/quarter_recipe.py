@@ -6,7 +6,7 @@ Docs: https://colorize-nb.github.io/colorize_nb/reference/training.quarter_recip
 
 # %% auto #0
 __all__ = ['STAGES', 'look_at', 'survey', 'near', 'choose_photos', 'Stage', 'stage_at', 'rate', 'Lite1', 'Lite2', 'load_lite',
-           'look_through', 'distance', 'verdict', 'adam', 'Run', 'follow_quarter']
+           'look_through', 'distance', 'verdict', 'Run', 'follow_quarter']
 
 # %% ../../nbs/reference/44_training.quarter_recipe.ipynb #e26ce8c3
 import json
@@ -116,7 +116,7 @@ STAGES = (Stage('decoder', .065, 1e-3, encoder=False),
 # %% ../../nbs/reference/44_training.quarter_recipe.ipynb #b758c600
 def stage_at(
     done:float, # part of the training that is done, in [0,1]
-    stages:tuple=STAGES,
+    stages:tuple=STAGES, # what is done, one after another
 )->tuple: # the stage, and the part of it that is done
     "Where a training is"
     start = 0.
@@ -126,7 +126,7 @@ def stage_at(
     return s, 1.
 
 def rate(
-    stage:Stage,
+    stage:Stage, # says the rate and how it falls
     t:float, # part of the stage that is done
     step:int, # of the whole training
     warm:int=200, # steps until the full rate
@@ -184,7 +184,7 @@ def verdict(
     return torch.cat([h(f).flatten(1) for h,f in zip(D.heads, feats[-len(D.heads):])], 1).float()
 
 # %% ../../nbs/reference/44_training.quarter_recipe.ipynb #b5487f08
-def adam(groups, betas=(.9, .99)): return torch.optim.AdamW(groups, lr=0., betas=betas, weight_decay=1e-3, fused=True)
+def _adam(groups, betas=(.9, .99)): return torch.optim.AdamW(groups, lr=0., betas=betas, weight_decay=1e-3, fused=True)
 
 # %% ../../nbs/reference/44_training.quarter_recipe.ipynb #eefebe09
 class Run:
@@ -193,8 +193,8 @@ class Run:
         train:dict, # name of a set -> photos
         held:list, # photos that are only looked at
         out:Path, # folder of the log, the checkpoint and each stage's weights
-        stages:tuple=STAGES,
-        device='cpu',
+        stages:tuple=STAGES, # what is done, one after another
+        device='cpu', # where to train
         seed:int=42, # of everything random
         kept:int=2, # frozen stages of the encoder: what edges look like needs no learning again
     ):
@@ -206,8 +206,8 @@ class Run:
         self.early = nn.ModuleList([self.G.encoder.conv_stem, self.G.encoder.bn1, *self.G.encoder.blocks[:kept]])
         self.eyes = [self.to(o.eval().requires_grad_(False)) for o in (load_imagenet(EfficientNetLite0()), load_lite(1))]
         self.D = self.to(FeatureDiscriminator(self.eyes[0]))
-        self.opt = adam([dict(params=o) for o in encoder_decoder(self.G)])
-        self.d_opt = adam(self.D.parameters(), (.5, .99))
+        self.opt = _adam([dict(params=o) for o in encoder_decoder(self.G)])
+        self.d_opt = _adam(self.D.parameters(), (.5, .99))
         self.loss = SmoothL1()
         self.done, self.step, self.seen, self.minutes = 0., 0, 0, 0.
         self.fooled, self.averaged = 0, 0  # steps with an adversary, steps in the average
@@ -385,9 +385,9 @@ def fit(self:Run,
 def follow_quarter(
     sources:list, # folders of photos, one for each set
     out:Path, # folder for everything that is written; what is there is continued
-    stages:tuple=STAGES,
+    stages:tuple=STAGES, # what is done, one after another
     looked_at:int=30, # held out photos of each set that the log's figures are of
-    device='cpu',
+    device='cpu', # where to train
     skip:tuple=('Faces_easy',), # names of folders in them that are left out
     **kwargs # of `Run.fit`: `minutes` or `pictures`, `stop`
 )->bool: # is it done?
