@@ -54,3 +54,12 @@ def exported(source): return bool(re.search(r'^#\| *exporti?\b', source, re.M))
 def test_named_after_its_module(nb):
     modules = [m[1] for o in code_cells(nb) if (m := re.match(r'#\| *default_exp (\S+)', o))]
     assert not modules and not any(map(exported, code_cells(nb))) or modules == [re.sub(r'^\d+_', '', nb.stem)]
+
+def lines(source): return len(source.splitlines())
+
+@pytest.mark.parametrize('nb', CHAPTERS, ids=lambda o: o.stem)
+def test_chapters_stay_short(nb):
+    cells, course = code_cells(nb), nb in COURSE
+    assert len(cells) <= (52 if course else 60), f'{len(cells)} code cells: one idea a chapter'
+    longest = max(cells, key=lines)
+    assert lines(longest) <= 45, f'a cell of {lines(longest)} lines: {longest[:60]}'

@@ -341,6 +341,26 @@ def end_stage(self:Run, stage:Stage):
     save_model(self.ema, stage.size, self.out/f'{stage.name}.safetensors')
     self.log(ended=stage.name, **self.look())
 
+# %% ../../nbs/reference/44_training.quarter_recipe.ipynb #rec00001
+@patch
+def write_settings(self:Run):
+    "Keep beside the log what the run is of"
+    (self.out/'settings.json').write_text(json.dumps(dict(
+        stages=[asdict(s) for s in self.stages], seed=self.seed, device=str(self.device), bf16=self.bf16, torch=torch.__version__,
+        config=self.G.config, train={k: len(v) for k,v in self.train.items()}), indent=1))
+
+# %% ../../nbs/reference/44_training.quarter_recipe.ipynb #rec00002
+@patch
+def report(self:Run,
+    rows:list, # losses of some batches, from `learn`
+    stage:Stage, # that they are of
+    t:float, # part of the stage that is done
+):
+    "Log the means; `ValueError` if they are not finite"
+    means = {k: torch.stack([o[k] for o in rows if k in o]).mean().item() for k in dict.fromkeys(k for o in rows for k in o)}
+    if not math.isfinite(sum(means.values())): raise ValueError(f'losses are not finite: {means}')
+    self.log(stage=stage.name, lr=rate(stage, t, self.step), **means)
+
 # %% ../../nbs/reference/44_training.quarter_recipe.ipynb #7abf6aed
 @patch
 def fit(self:Run,
@@ -353,9 +373,7 @@ def fit(self:Run,
 )->bool: # is all done?
     "Train, or train on, until all stages are done"
     self.load()
-    (self.out/'settings.json').write_text(json.dumps(dict(
-        stages=[asdict(s) for s in self.stages], seed=self.seed, device=str(self.device), bf16=self.bf16, torch=torch.__version__,
-        config=self.G.config, train={k: len(v) for k,v in self.train.items()}), indent=1))
+    self.write_settings()
     begun, start, first, spent = time.monotonic(), self.done, self.seen, self.minutes
     saved, looked, rows, stage = begun, begun, [], None
     while self.done < 1:
@@ -370,9 +388,7 @@ def fit(self:Run,
         part = max((now - begun)/60/minutes, (self.seen - first)/pictures)
         self.done, self.minutes = min(1., start + (1 - start)*part), spent + (now - begun)/60
         if self.step % every == 0:
-            means = {k: torch.stack([o[k] for o in rows if k in o]).mean().item() for k in dict.fromkeys(k for o in rows for k in o)}
-            if not math.isfinite(sum(means.values())): raise ValueError(f'losses are not finite: {means}')
-            self.log(stage=stage.name, lr=rate(stage, t, self.step), **means)
+            self.report(rows, stage, t)
             rows = []
         if now - looked > look_every: self.log(**self.look()); looked = time.monotonic()
         if now - saved > save_every: self.save(); saved = time.monotonic()
