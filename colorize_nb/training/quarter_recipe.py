@@ -221,25 +221,31 @@ class Run:
     @property
     def file(self)->Path: return self.out/'checkpoint.pth'
 
-    def save(self):
-        "Write all that it needs to go on"
-        nets = {k: getattr(self, k).state_dict() for k in ('G', 'ema', 'D', 'opt', 'd_opt')}
-        counts = {k: getattr(self, k) for k in ('done', 'step', 'seen', 'minutes', 'fooled', 'averaged', 'seed')}
-        save_whole(dict(nets, counts=counts), self.file, sha256=True)
+# %% ../../nbs/reference/44_training.quarter_recipe.ipynb #rec00010
+@patch
+def save(self:Run):
+    "Write all that it needs to go on"
+    nets = {k: getattr(self, k).state_dict() for k in ('G', 'ema', 'D', 'opt', 'd_opt')}
+    counts = {k: getattr(self, k) for k in ('done', 'step', 'seen', 'minutes', 'fooled', 'averaged', 'seed')}
+    save_whole(dict(nets, counts=counts), self.file, sha256=True)
 
-    def load(self):
-        "Go on from the checkpoint, if there is one"
-        if not self.file.exists(): return
-        state = read_whole(self.file, self.device)
-        for k in ('G', 'ema', 'D', 'opt', 'd_opt'): getattr(self, k).load_state_dict(state[k])
-        vars(self).update(state['counts'])
+# %% ../../nbs/reference/44_training.quarter_recipe.ipynb #rec00011
+@patch
+def load(self:Run):
+    "Go on from the checkpoint, if there is one"
+    if not self.file.exists(): return
+    state = read_whole(self.file, self.device)
+    for k in ('G', 'ema', 'D', 'opt', 'd_opt'): getattr(self, k).load_state_dict(state[k])
+    vars(self).update(state['counts'])
 
-    def log(self, **row):
-        "Add a line to the log"
-        row = dict(utc=time.strftime('%H:%M:%S', time.gmtime()), done=self.done, pictures=self.seen, minutes=self.minutes, **row)
-        row = {k: round(v, 5) if isinstance(v, float) else v for k,v in row.items()}
-        with open(self.out/'log.jsonl', 'a') as f: f.write(json.dumps(row) + '\n')
-        print(*(f'{k} {v}' for k,v in row.items()), flush=True)
+# %% ../../nbs/reference/44_training.quarter_recipe.ipynb #rec00012
+@patch
+def log(self:Run, **row):
+    "Add a line to the log"
+    row = dict(utc=time.strftime('%H:%M:%S', time.gmtime()), done=self.done, pictures=self.seen, minutes=self.minutes, **row)
+    row = {k: round(v, 5) if isinstance(v, float) else v for k,v in row.items()}
+    with open(self.out/'log.jsonl', 'a') as f: f.write(json.dumps(row) + '\n')
+    print(*(f'{k} {v}' for k,v in row.items()), flush=True)
 
 # %% ../../nbs/reference/44_training.quarter_recipe.ipynb #5062cf8c
 @patch
