@@ -8,6 +8,7 @@ Docs: https://colorize-nb.github.io/colorize_nb/reference/commands.recipe.html.m
 __all__ = ['recipe']
 
 # %% ../../nbs/reference/53_commands.recipe.ipynb #a2058daf
+import math
 import sys
 from fastcore.script import call_parse
 from pathlib import Path
@@ -20,7 +21,7 @@ from .common import (Between, MaxUnreadable, Precision, SaveEvery, Seed, SkipBad
 @command('colorize-recipe', less=', and so does a smaller --workers')
 def recipe(
     source:Annotated[str, {'nargs':'+'}], # folders of photos, searched recursively
-    recipe:str='default', # default, which made the weights in the package, or small, to try
+    recipe:str='default', # default, which made the weights in the package, small, to try, or quarter, for the network that takes hints
     out:str='trained', # folder for what is written; a training in it that is not done is continued
     skip:Annotated[str, {'nargs':'+'}]=(), # names of folders in SOURCE that are left out
     minutes:Annotated[float, Between(0, 1_000_000)]=None, # stop after so many; the same command goes on from there
@@ -34,10 +35,12 @@ def recipe(
     "Train on photos of your own as the weights in the package were trained; started again, go on"
     sources, out = [source] if isinstance(source, (str, Path)) else list(source), Path(out)
     make_folder(out)
+    from colorize_nb.training.quarter_recipe import follow_quarter
     from colorize_nb.training.recipe import follow
     def complain(says): print(f'colorize-recipe: {says}', file=sys.stderr)
     with noting_signals() as note:
-        done = follow(recipe, sources, out, skip=skip, minutes=minutes, stop=lambda: bool(note.signum), precision=precision, seed=seed, num_workers=workers,
+        if recipe == 'quarter': done = follow_quarter(sources, out, skip=skip, minutes=minutes or math.inf, stop=lambda: bool(note.signum))
+        else: done = follow(recipe, sources, out, skip=skip, minutes=minutes, stop=lambda: bool(note.signum), precision=precision, seed=seed, num_workers=workers,
                       save_every=save_every, skip_bad=skip_bad, max_unreadable=max_unreadable, say=complain, wif=ignore_sigint)
     for o in (out/'model.safetensors', out/'log.jsonl'):
         if o.exists(): print(o)

@@ -413,7 +413,7 @@ def follow_quarter(
     skip:tuple=('Faces_easy',), # names of folders in them that are left out
     **kwargs # of `Run.fit`: `minutes` or `pictures`, `stop`
 )->bool: # is it done?
-    "Choose the photos, and train, or train on; `ValueError` if there are too few"
+    "Choose the photos, and train, or train on until model.safetensors can be written; `ValueError` if there are too few"
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     train, held = choose_photos(sources, out/'survey.npz', skip)
@@ -421,4 +421,7 @@ def follow_quarter(
     if sum(map(len, train.values())) < 20: raise ValueError(f'only {sum(map(len, train.values()))} colour photos: the recipe needs 20')
     few = [f for o in held.values() for f in o[::max(1, len(o)//looked_at)][:looked_at]]
     torch.manual_seed(42)
-    return Run(train, few, out, stages, device).fit(**kwargs)
+    run = Run(train, few, out, stages, device)
+    done = run.fit(**kwargs)
+    if done: save_model(run.ema, stages[-1].size, out)
+    return done
