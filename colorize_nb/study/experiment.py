@@ -19,6 +19,7 @@ import pandas as pd
 import platform
 import torch
 import torch.nn.functional as F
+from copy import deepcopy
 from dataclasses import asdict, dataclass
 from fastai.vision.all import DataLoaders, L, URLs, nn, patch, set_seed
 from fastcore.script import call_parse
@@ -209,7 +210,7 @@ def save_belief(
     file:Path, # a PNG file
 ):
     "What D believes of each patch, from black (fake) to white (real): of the true photos above, of the painted ones below"
-    D, (L, ab) = learn.adversary.D.eval(), batch
+    D, (L, ab) = deepcopy(learn.adversary.D).train(), batch
     rows = [torch.cat(list(learn.adversary.gan.prob(D(L, o))), -1) for o in (ab, learn.model.eval()(L).float())]
     to_image(torch.cat(rows, -2).expand(3, -1, -1)[None]).convert('L').save(file)
 
