@@ -122,16 +122,16 @@ def test_chapter_opens_in_colab(page, reader):
 def test_search_finds(scheme, reader):
     reader.open('index.html', scheme=scheme)
     reader.find('input[type=search]').send_keys('PatchGAN')
-    hits = '.smalldocs-search-results a[href*="discriminator.html"]'
+    hits = '.smalldocs-search-results a[href*="models.patchgan.html"]'
     reader.wait(lambda: reader.js(f'!!document.querySelector(`{hits}`)'), 'no hit in the chapter about the discriminator')
     text, ground = reader.js(f'[getComputedStyle(document.querySelector(`{hits}`)).color, getComputedStyle(document.querySelector(".smalldocs-search-results")).backgroundColor]')
     assert contrast(text, ground) > 4.5, f'{text} on {ground}'
     reader.find(hits).click()
-    reader.wait(lambda: 'discriminator.html' in reader.browser.current_url, 'the hit does not lead there')
+    reader.wait(lambda: 'models.patchgan.html' in reader.browser.current_url, 'the hit does not lead there')
 
 def test_phone_reader_finds_the_chapters(reader):
     reader.open('index.html', NARROW)
-    link = reader.find('#quarto-sidebar a[href="color.html"]')
+    link = reader.find('#quarto-sidebar a[href*="course/color.html"]')
     assert link.rect['x'] < 0, 'the list of chapters covers the page'
     reader.find('.quarto-btn-toggle').click()
     reader.wait(lambda: link.rect['x'] >= 0, 'the list of chapters does not open')

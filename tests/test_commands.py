@@ -133,7 +133,7 @@ def test_recipe_goes_on_where_it_was(tmp_path):
     args = 'colorize-recipe', 'photos', '--recipe', 'small', '--skip', 'no', '--out', 'out', '--workers', 0
     res = command(*args, '--minutes', 0, cwd=tmp_path)
     assert not res.rc, res.err
-    assert lines(res.err) == ["colorize-train: left out, cannot be read: 'photos/torn.jpg'"]
+    assert lines(res.err) == ["colorize-recipe: left out, cannot be read: 'photos/torn.jpg'"]
     assert '91 colour photos train, 5 are held out' in res.out and 'stage l1: 0 of 320 pictures' in res.out and 'not done yet' in res.out
     res = command(*args, cwd=tmp_path)
     assert not res.rc and 'stage l1: 16 of 320' in res.out and 'not done' not in res.out, res.err
