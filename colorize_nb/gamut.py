@@ -17,27 +17,28 @@ def lab_to_linear(
     f:Tensor, # (...) lightness as (L* + 16)/116
     ab:Tensor, # (2,...) a* and b*
 )->Tensor: # (3,...) red, green and blue, in [0,1] if a screen can show them
-    "Linear light of Lab: a cube and a matrix."
+    "Linear light of Lab: a cube and a matrix"
     dark = 6/29
     t = torch.stack([f + ab[0]/500, f, f - ab[1]/200])
     u = t.clamp(min=dark)
     xyz = (u**3).add_(t - u, alpha=3*dark**2)
     return (f.new_tensor(FROM_XYZ) @ xyz.flatten(1)).view(xyz.shape)
 
-# %% ../nbs/reference/03_gamut.ipynb #a05bffb4
+# %% ../nbs/reference/03_gamut.ipynb #gam00008
 def outside(
     rgb:Tensor, # (3,...) linear light
 )->Tensor: # (...) bool
-    "Which colours are more than half a byte outside of what a screen can show."
+    "Which colours are more than half a byte outside of what a screen can show"
     lo,hi = -0.5/255/12.92, ((1 + 0.5/255 + 0.055)/1.055)**2.4
     return (rgb - (lo + hi)/2).abs_().amax(0) > (hi - lo)/2
 
+# %% ../nbs/reference/03_gamut.ipynb #gam00012
 def linear_in_gamut(
     f:Tensor, # (...) lightness as (L* + 16)/116
     ab:Tensor, # (2,...) a* and b*, any range
-    steps:int=8, # Halvings of the interval: chroma is exact to 1/2**steps
+    steps:int=8, # halvings of the interval: chroma is exact to 1/2**steps
 )->Tensor: # (3,...) linear light, at most half a byte outside of [0,1]
-    "Linear light of Lab; colours outside sRGB lose chroma until they fit, L* and hue stay."
+    "Linear light of Lab; colours outside sRGB lose chroma until they fit, L* and hue stay"
     rgb = lab_to_linear(f, ab)
     i = outside(rgb).flatten().nonzero()[:, 0]
     if len(i):
@@ -49,10 +50,11 @@ def linear_in_gamut(
         rgb.flatten(1)[:, i] = lab_to_linear(f, keep*ab)
     return rgb
 
+# %% ../nbs/reference/03_gamut.ipynb #gam00015
 def lab_to_gamut(
     L:Tensor, # (B,1,H,W) in [-1,1]
     ab:Tensor, # (B,2,H,W), any range
 )->Tensor: # (B,3,H,W) RGB in [0,1]
-    "RGB of a network's L and ab, each colour one that a screen can show, of the lightness and hue that were asked for."
+    "RGB of a network's L and ab, each colour one that a screen can show, of the lightness and hue that were asked for"
     rgb = linear_in_gamut((50*L[:, 0] + 66)/116, 110*ab.transpose(0, 1))
     return linear_to_srgb(rgb).clamp(0, 1).transpose(0, 1)

@@ -55,6 +55,9 @@ def find_photos(
     return L(unique.values())
 
 # %% ../nbs/reference/04_photo.ipynb #9667287b
+# what an image decoder raises when a file is not what it claims to be
+_DECODER_ERRORS = OSError, SyntaxError, ValueError, EOFError, MemoryError, struct.error, zlib.error, Image.DecompressionBombError
+
 def read_photo(
     fn, # a file name, or anything that `PIL.Image.open` takes
     min_side:int=None, # the shorter side may come out smaller than in the file, but not below this many pixels; None: full size
@@ -65,7 +68,7 @@ def read_photo(
         with Image.open(fn) as im:
             if min_side: im.draft('RGB', (min_side, min_side))
             return PILImage(ImageOps.exif_transpose(im).convert('RGB'))
-    except (OSError, SyntaxError, ValueError, EOFError, MemoryError, struct.error, zlib.error, Image.DecompressionBombError) as e:
+    except _DECODER_ERRORS as e:
         if isinstance(e, FileNotFoundError): raise
         raise ValueError(f'cannot read {fn}: {" ".join(str(e).split()) or type(e).__name__}') from e
 
@@ -101,7 +104,7 @@ def reading(
             yield
     except FileNotFoundError: raise ColorizeError(f'cannot read {name}: no such file') from None
     except UnidentifiedImageError: raise ColorizeError(f'cannot read {name}: not an image file') from None
-    except (OSError, SyntaxError, ValueError, EOFError, MemoryError, struct.error, zlib.error, Image.DecompressionBombError) as e:
+    except _DECODER_ERRORS as e:
         why = getattr(e, 'strerror', None) or str(e) or type(e).__name__
         raise ColorizeError(f'cannot read {name}: ' + ' '.join(why.split())) from e
     finally:

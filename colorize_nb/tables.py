@@ -19,10 +19,10 @@ ROOT = cube_root(_steps).float()  # luminance -> (L* + 16)/116
 BYTE = (linear_to_srgb(_steps)*255).round().byte()  # linear light -> byte
 
 def look_up(
-    table:Tensor, # Values for 0 to 1 in equal steps, on a CPU
-    x:Tensor, # In [0,1], any shape
-)->Tensor: # Shape of `x`, dtype of `table`
-    "The value for each number of `x`, rounded to a step."
+    table:Tensor, # values for 0 to 1 in equal steps, on a CPU
+    x:Tensor, # in [0,1], any shape
+)->Tensor: # shape of `x`, dtype of `table`
+    "The value for each number of `x`, rounded to a step"
     return table.index_select(0, (x*(len(table) - 1)).add_(0.5).int().flatten()).view(x.shape)
 
 # %% ../nbs/reference/02_tables.ipynb #140a1c3b
@@ -31,8 +31,8 @@ _TO_NET = torch.tensor([[0, 116/50, 0], [500/AB_MAX, -500/AB_MAX, 0], [0, 200/AB
 
 def bytes_to_net(
     px:Tensor, # 8-bit sRGB, uint8, (...,3,H,W)
-)->tuple[Tensor,Tensor]: # L (...,1,H,W) and ab (...,2,H,W), both in [-1,1], float32
-    "`rgb_to_net` of bytes: on a CPU by two tables and two small matrices, several times faster."
+)->tuple[Tensor,Tensor]: # l (...,1,H,W) and ab (...,2,H,W), both in [-1,1], float32
+    "`rgb_to_net` of bytes: on a CPU by two tables and two small matrices, several times faster"
     if px.device.type!='cpu': return rgb_to_net(px.float()/255)
     if px.ndim > 3: return tuple(map(torch.stack, zip(*map(bytes_to_net, px))))  # picture by picture: each fits into the cache
     light = LINEAR.index_select(0, px.int().flatten()).view(3, -1)

@@ -74,6 +74,7 @@ def demo_learner(
     G, D = UNet(nf=32, depth=6, norm='batch'), PatchGAN(nf=32)
     return pix2pix_learner(dls, G, D, gan=gan, l1_weight=40., lr=1e-3, ema=0.98, precision='auto', **kwargs)
 
+# %% ../../nbs/reference/54_commands.demo.ipynb #demo0001
 def demo_training(
     out:Path, # folder for what is written
     note, # from `noting_signals`

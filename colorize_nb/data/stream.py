@@ -16,31 +16,26 @@ import torch
 from PIL import ImageOps
 from copy import copy
 from fastai.vision.all import DataBlock, DataLoaders, L, PILImage, TfmdDL, defaults, delegates, image_extensions, noop, patch, range_of
-from importlib import import_module
 from pathlib import Path
 from torch.utils.data import IterableDataset
 from .batches import PhotoBlock, mean_chroma, scan_photos
 from ..photo import find_photos, read_photo
+from ..errors import need
 
 # %% ../../nbs/reference/13_data.stream.ipynb #aafd4563
-def _need(module):
-    "A module of the extra `stream`"
-    try: return import_module(module)
-    except ImportError as e: raise ImportError(f"streams need {module.partition('.')[0]}: pip install 'colorize_nb[stream]'") from e
-
 def write_shards(
     source, # a folder, a list of files, or one of fastai's `URLs`
     folder, # for the tar files; must hold no shards yet
     per_shard:int=1000, # photos in each; the last one has what is left
     seed:int=42, # of the order
 )->list: # the tar files, `photos-0000.tar` and so on
-    "Pack photos into tar files, in random order. Raises `ValueError` if there are shards already."
+    "Pack photos into tar files, in random order. Raises `ValueError` if there are shards already"
     files, folder = list(find_photos(source)), Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.glob('photos-*.tar')): raise ValueError(f'{folder} holds shards already')
     random.Random(seed).shuffle(files)
     pattern = str(folder).replace('%', '%%') + '/photos-%04d.tar'
-    with _need('webdataset').ShardWriter(pattern, maxcount=per_shard, verbose=0) as w:
+    with need('webdataset', 'stream').ShardWriter(pattern, maxcount=per_shard, verbose=0) as w:
         for i,o in enumerate(files): w.write({'__key__': f'{i:09}', o.suffix[1:].lower(): o.read_bytes()})
     return sorted(folder.glob('photos-*.tar'))
 
@@ -50,7 +45,7 @@ class Shards:
     def __init__(self,
         source, # a pattern such as 'photos-{0000..0099}.tar', or a list of files or addresses
     ):
-        wds = _need('webdataset')
+        wds = need('webdataset', 'stream')
         self.urls = wds.shardlists.expand_urls(source) if isinstance(source, str) else [str(o) for o in L(source)]
         for o in self.urls:
             if ':' not in o and not Path(o).is_file(): raise FileNotFoundError(f'no such shard: {o}')
@@ -71,7 +66,7 @@ class Shards:
         urls = rng.sample(self.urls, len(self.urls))[rank::world][worker::workers]
         for url in urls:
             torn = []
-            for s in _need('webdataset').tariterators.tarfile_samples([dict(url=url)], handler=lambda e: torn.append(e) or True):
+            for s in need('webdataset', 'stream').tariterators.tarfile_samples([dict(url=url)], handler=lambda e: torn.append(e) or True):
                 if found := [k for k in s if f'.{k}' in image_extensions]: yield s[found[0]]
             if torn: failed()
 
@@ -79,7 +74,7 @@ class Shards:
 def _in_cell(bytes, path):
     "What a cell of a table has, or the file that it names"
     if bytes is not None: return bytes
-    with _need('fsspec').open(path, 'rb') as f: return f.read()
+    with need('fsspec', 'stream').open(path, 'rb') as f: return f.read()
 
 class HubPhotos:
     "Pictures of a Hugging Face dataset, as bytes"
@@ -88,7 +83,7 @@ class HubPhotos:
         column:str='image', # that holds the pictures
         split:str='train', # of a dataset that is given by its name
     ):
-        ds = _need('datasets')
+        ds = need('datasets', 'stream')
         if isinstance(source, str): source = ds.load_dataset(source, split=split, streaming=True)
         if column not in (source.column_names or [column]): raise ValueError(f'no column {column!r} in the dataset, but {", ".join(source.column_names)}')
         if isinstance(source, ds.Dataset): source = source.to_iterable_dataset(num_shards=min(64, len(source)))
@@ -102,7 +97,7 @@ class HubPhotos:
     def read(self, rng:random.Random, part:tuple, failed): # as in `Shards`
         "One pass over what is this rank's; `datasets` itself divides that between workers"
         ds = self.ds.shuffle(seed=rng.getrandbits(32), buffer_size=1)
-        for o in _need('datasets.distributed').split_dataset_by_node(ds, *part[:2]):
+        for o in need('datasets.distributed', 'stream').split_dataset_by_node(ds, *part[:2]):
             try: yield _in_cell(**o[self.column])
             except OSError: failed()
 
@@ -150,7 +145,7 @@ class PhotoStream(IterableDataset):
         "What came of the photos since the epoch began"
         return dict(zip(('given', 'grey', 'unreadable'), self.rows.sum(0).tolist()))
 
-    def __iter__(self): return self.read(_need('webdataset').utils.pytorch_worker_info())
+    def __iter__(self): return self.read(need('webdataset', 'stream').utils.pytorch_worker_info())
 
 # %% ../../nbs/reference/13_data.stream.ipynb #078fef1e
 @patch
@@ -176,7 +171,7 @@ class StreamDL(TfmdDL):
 
     def passes(self):
         "Photos without end; `ValueError` if a pass has none"
-        part = _need('webdataset').utils.pytorch_worker_info()
+        part = need('webdataset', 'stream').utils.pytorch_worker_info()
         for i in itertools.count():
             before = self.dataset.rows[part[2], 0].item()
             yield from self.dataset.read(part, i)
@@ -230,7 +225,7 @@ def stream_dls(
     **kwargs, # of fastai's `DataBlock.dataloaders`: `device`, …
 )->DataLoaders: # as from `colorization_dls`; `.train.dataset.counts` says what was left out
     "What `colorization_dls` does with a stream. Raises `ValueError` in one line if there is nothing to train on."
-    world, min_side = _need('webdataset').utils.pytorch_worker_info()[1], math.ceil(size/min_scale)
+    world, min_side = need('webdataset', 'stream').utils.pytorch_worker_info()[1], math.ceil(size/min_scale)
     stream, n = _prepared(stream, min_side, min_chroma), (photos_per_epoch or 0)//(bs*world)*bs*world
     if not n: raise ValueError(f'photos_per_epoch={photos_per_epoch} makes no batch of {bs} for each of {world} rank(s): a stream does not know how many photos it has, so say it')
     if not (limit := stream.source.limit(world)): raise ValueError(f'fewer shards than the {world} ranks that read them: write more, smaller ones')
