@@ -9,23 +9,37 @@ from PIL import Image, ImageChops, ImageStat
 ROOT = Path(__file__).parent.parent
 NBS = ROOT/'nbs'
 CHAPTERS = sorted(NBS.glob('*/[0-9]*.ipynb'))
-TEXTS = *CHAPTERS, *sorted(ROOT.glob('*.md'))
+TEXTS = *CHAPTERS, NBS/'guide.ipynb', *sorted(ROOT.glob('*.md'))
 COMMANDS = 'colorize', 'colorize-train', 'colorize-recipe', 'colorize-demo', 'colorize-eval', 'colorize-ray'
 
 class Page(HTMLParser):
     "The addresses a page refers to"
     def __init__(self, path):
         super().__init__()
-        self.links, self.images = set(), []
+        self.links, self.images, self.mute, self.elsewhere = set(), [], [], set()
         self.feed(path.read_text(encoding='utf-8'))
     def handle_starttag(self, tag, attrs):
         attrs = dict(attrs)
         if tag == 'a' and attrs.get('href'): self.links.add(attrs['href'])
-        if tag == 'img': self.images.append(attrs.get('src', ''))
+        if tag == 'img':
+            self.images.append(attrs.get('src', ''))
+            if not attrs.get('alt'): self.mute.append(attrs.get('src', '')[:60])
+        loads = attrs.get('href' if tag == 'link' and attrs.get('rel') in ('stylesheet', 'icon') else 'src') or ''
+        if tag != 'a' and re.match('https?:', loads): self.elsewhere.add(loads)
 
 def test_readme_is_up_to_date(root, site):
     new, old = ((o/'README.md').read_text(encoding='utf-8') for o in (site, root))
     assert new == old, 'README.md differs from nbs/index.ipynb: run python tools/docs.py'
+
+def test_guide_is_up_to_date(root, site):
+    new, old = ((o/'nbs'/'guide.ipynb').read_text(encoding='utf-8') for o in (site, root))
+    assert new == old, 'the list of commands in nbs/guide.ipynb differs from the commands: run python tools/docs.py'
+
+def test_guide_lists_all_options(root, helps):
+    text = ''.join(next(c['source'] for c in json.loads((root/'nbs'/'guide.ipynb').read_text(encoding='utf-8'))['cells'] if c['id'] == 'commands'))
+    parts = dict(zip(*[iter(re.split(r'^### (.*)\n', text, flags=re.M)[1:])]*2))
+    assert {k: set(re.findall(r'^\| `(--[\w-]+)', v, flags=re.M)) for k, v in parts.items()} == {
+        k: set(re.findall(r'^ +(?:-\w, )?(--[\w-]+)', v.split('options:')[1], flags=re.M)) - {'--help'} for k, v in helps.items()}
 
 def test_readme_has_the_two_commands(root):
     lines = (root/'README.md').read_text(encoding='utf-8').splitlines()
@@ -53,6 +67,22 @@ def test_pictures_exist(site):
     for p in docs.rglob('*.html'):
         missing = [o for o in Page(p).images if not re.match(r'\w+:', o) and not (p.parent/o).exists()]
         assert not missing, f'{p.name}: {missing}'
+
+def test_pages_need_no_network(site):
+    docs = site/'_docs'
+    assert not {o for p in docs.rglob('*.html') for o in Page(p).elsewhere}
+    assert not [p.name for p in docs.rglob('*.css') if re.search(r'url\(["\']?https?:', p.read_text(encoding='utf-8'))]
+
+def test_pages_say_what_is_meant(site):
+    for p in (site/'_docs').rglob('*.html'):
+        text = p.read_text(encoding='utf-8')
+        assert not Page(p).mute, f'{p.name}: pictures without words'
+        assert '__main__.' not in text and not re.search(r'[^\w]\u2013\w+', re.sub(r'<[^>]+>', '', text)), f'{p.name}: an option became a dash'
+        assert '<span class="math' not in text and not re.search(r'<math\b[^>]*>[^$]*?\\', re.search(r'<math\b.*?</math>|$', text, re.S)[0]), f'{p.name}: TeX is left'
+
+def test_sidebar_has_numbers_and_floors(site):
+    text = (site/'_docs'/'index.html').read_text(encoding='utf-8')
+    assert all(f'<span class="menu-text">{o}</span>' in text for o in ('The course', '6 Losses', 'The reference', 'Ground', 'Commands'))
 
 def test_readme_has_no_slider(root):
     text = (root/'README.md').read_text(encoding='utf-8')

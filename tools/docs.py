@@ -1,7 +1,8 @@
 """Build the site into _docs/ and README.md from nbs/, without Quarto: `python tools/docs.py [--check]`.
 
-nbdev processes the notebooks into _proc/, as it does for Quarto; smalldocs renders them from there. README.md is the Markdown copy
-of the home page. With --check README.md is not written: the exit code is 1 when it differs. A broken link ends the build with 1 too."""
+nbdev processes the notebooks into _proc/, as it does for Quarto; smalldocs renders them from there, and finish.py makes the pages
+readable without a network. README.md is the Markdown copy of the home page, and the list of commands in nbs/guide.ipynb is made from
+the commands. With --check neither is written: the exit code is 1 when one differs. A broken link ends the build with 1 too."""
 import argparse, json, os, re, shutil, subprocess, sys
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from nbdev.config import get_config
 from nbdev.doclinks import _build_modidx
 from nbdev.quarto import nbdev_sidebar, refresh_quarto_yml
 from nbdev.serve import proc_nbs
+
+from finish import finish
+from options import commands
 
 root = Path(__file__).resolve().parent.parent
 quarto_only = ('output-file', 'format-links', 'has_sd')  # keys that nbdev writes for Quarto, unknown to smalldocs
@@ -43,17 +47,36 @@ def stage(proc):
         for c in nb['cells']:
             if c['cell_type'] == 'markdown': c['source'] = relink(source(c), pages)
         p.unlink()
-        p.with_name(pages[p.name]).write_text(json.dumps(nb, ensure_ascii=False), encoding='utf-8')
+        text = re.sub(r'\b__main__\.(?=\w)', '', json.dumps(nb, ensure_ascii=False))  # signatures of classes that the notebook itself defines
+        p.with_name(pages[p.name]).write_text(text, encoding='utf-8')
     def site(d):
         for k in quarto_only: d.pop(k, None)
         d['website']['llms-txt'] = True  # a Markdown copy of each page: index.llms.md becomes README.md
-    def renamed(o):
-        if isinstance(o, str): return str(Path(o).with_name(pages.get(Path(o).name, Path(o).name)))
-        return {**o, 'contents': [renamed(i) for i in o['contents']]} if 'contents' in o else o
-    def names(d): d['website']['sidebar']['contents'] = [renamed(o) for o in d['website']['sidebar']['contents']]
+    def names(d): d['website']['sidebar']['contents'] = sidebar({p.relative_to(proc): front_matter(nb)[1]['title'] for p, nb in nbs.items()}, pages)
     edit_yaml(proc/'nbdev.yml', site)
     edit_yaml(proc/'sidebar.yml', names)
     return pages
+
+def sidebar(titles, pages):
+    "The table of contents on the left: pages of their own, the numbered chapters of the course, those of the reference by floor"
+    def entry(p):
+        number = re.match(r'\d+', p.name)
+        return dict(text=f'{int(number[0])} {titles[p]}' if number else titles[p], href=str(p.with_name(pages[p.name])))
+    def of(folder): return sorted(p for p in titles if p.parent.name == folder)
+    floors, floor = {}, 'ground'
+    for p in of('reference'):
+        floor = re.match(r'\d+_(\w+)\.\w+\.ipynb|', p.name)[1] or floor  # a chapter without a module stands with the one before it
+        floors.setdefault(floor, []).append(entry(p))
+    home = sorted(of(''), key=lambda p: p.stem != 'index')
+    return [*map(entry, home), dict(section='The course', contents=[*map(entry, of('course'))]),
+            dict(section='The reference', contents=[dict(section=k.capitalize(), contents=v) for k, v in floors.items()])]
+
+def guide(path):
+    "The notebook at `path` with the list of commands as they are now"
+    nb = json.loads(path.read_text(encoding='utf-8'))
+    [cell] = [c for c in nb['cells'] if c['id'] == 'commands']
+    cell['source'] = '\n\n'.join(['## All commands and options', 'Made from the commands themselves; `--help` says the same.', *commands()]).splitlines(keepends=True)
+    return json.dumps(nb, indent=1, ensure_ascii=False) + '\n'
 
 def readme(markdown, pages, cfg):
     "The home page's Markdown without its sliders, with links that work in a clone: to the notebooks, to files beside them and to those of the repository"
@@ -69,6 +92,11 @@ def readme(markdown, pages, cfg):
     made = f'<!-- Made from {nbs}/{cfg.readme_nb} by python tools/docs.py: edit the notebook -->'
     return re.sub(r'(\]\()([^)\s]+)', link, re.sub('<!-- WARNING: .*? -->', made, markdown))
 
+def written(path, text, check):
+    "Write `text` to `path`; with `check` leave it, and end with an error when it differs"
+    if not check: path.write_text(text, encoding='utf-8')
+    elif path.read_text(encoding='utf-8') != text: sys.exit(f'{path.name} is not up to date: run python tools/docs.py')
+
 def main():
     ap = argparse.ArgumentParser(prog='python tools/docs.py', description=__doc__.split('\n\n')[0])
     ap.add_argument('--check', action='store_true', help='leave README.md alone and exit 1 when it differs from the home page')
@@ -76,6 +104,7 @@ def main():
     os.chdir(root)
     sys.path.insert(0, str(root))  # the workers that process notebooks import the package from here
     cfg = get_config()
+    written(cfg.nbs_path/'guide.ipynb', guide(cfg.nbs_path/'guide.ipynb'), args.check)
     refresh_quarto_yml()
     _build_modidx()
     nbdev_sidebar.__wrapped__()
@@ -84,12 +113,11 @@ def main():
     smalldocs = shutil.which('smalldocs', path=str(Path(sys.executable).parent))
     rc = subprocess.run([smalldocs, 'render', '--strict', str(proc)]).returncode
     if rc: sys.exit(rc)
+    finish(proc/cfg.doc_path.name)
     text = readme((proc/cfg.doc_path.name/'index.llms.md').read_text(encoding='utf-8'), pages, cfg)
     shutil.rmtree(cfg.doc_path, ignore_errors=True)
     shutil.move(proc/cfg.doc_path.name, cfg.doc_path)
-    target = root/'README.md'
-    if not args.check: target.write_text(text, encoding='utf-8')
-    elif target.read_text(encoding='utf-8') != text: sys.exit('README.md differs from nbs/index.ipynb: run python tools/docs.py')
+    written(root/'README.md', text, args.check)
     print(f'Open {cfg.doc_path/"index.html"}', flush=True)
 
 if __name__ == '__main__': main()
