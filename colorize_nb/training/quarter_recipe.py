@@ -484,6 +484,7 @@ def recipe_settings(
     return dict(photos=photos, stages=[asdict(s) | dict(size=s.size if isinstance(s.size, int) else list(s.size)) for s in stages],
                 start=start and sha256(start)[:8])
 
+# %% ../../nbs/reference/44_training.quarter_recipe.ipynb #d9c478b8
 def follow_quarter(
     sources:list, # folders of photos, one for each set
     out:Path, # folder for everything that is written; what is there is continued
