@@ -4,6 +4,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+import yaml
 from PIL import Image, ImageChops, ImageStat
 
 ROOT = Path(__file__).parent.parent
@@ -44,6 +45,23 @@ def test_guide_lists_all_options(root, helps):
 def test_readme_has_the_two_commands(root):
     lines = (root/'README.md').read_text(encoding='utf-8').splitlines()
     assert 'pip install . && colorize-demo' in lines and "pip install -e '.[dev]' && pytest" in lines
+
+def test_readme_begins_with_what_an_install_costs(root):
+    text = (root/'README.md').read_text(encoding='utf-8')
+    first, python = text[:text.index('![A man')], re.search(r'^min_python *= *(\S+)', (root/'settings.ini').read_text(encoding='utf-8'), flags=re.M)[1]
+    for o in ('git clone https://github.com/colorize-nb/colorize_nb', f'Python {python} or newer', 'minutes', '6 GB', '--torch-backend=cpu', 'colab.research.google.com', 'actions/workflows/test.yml'):
+        assert o in first, f'the first screen of README.md does not say {o}'
+
+def test_readme_answers_and_names_terms(root):
+    text = (root/'README.md').read_text(encoding='utf-8')
+    questions, licence = text[text.index('## Questions'):text.index('## Good to know')], text[text.index('## Licence'):]
+    assert all(o in questions for o in ('Too pale', 'Brown', 'Red faces', 'Out of memory', 'Where are the results'))
+    assert 'weights' in licence and 'research only' in licence and 'Brooklyn Museum' in licence
+    assert 'pretrained on ImageNet' in text and 'Left out are' in text
+
+def test_citation(root):
+    cff = yaml.safe_load((root/'CITATION.cff').read_text(encoding='utf-8'))
+    assert {'cff-version', 'message', 'title', 'authors'} <= set(cff) and cff['license'] == 'Apache-2.0'
 
 def test_readme_links(root):
     links = re.findall(r'\]\(([^)\s]+)\)', (root/'README.md').read_text(encoding='utf-8'))

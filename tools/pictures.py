@@ -1,11 +1,13 @@
-"""Make the home page's pictures again, with the package's weights: `python tools/pictures.py`.
+"""Make all pictures of the home page and of README.md again, with the package's weights: `python tools/pictures.py`.
 
-Into nbs/images/ go the sheet of `colorize-demo` and, for the slider, two of its photographs in grey and coloured. Run it whenever the
-weights change, look at what comes out, and say in nbs/index.ipynb what there is to see."""
+Into nbs/images/ go the sheet of `colorize-demo` with its columns named, two photographs that never had colours before and after, and, for
+the sliders, two photographs in grey and coloured. Run it whenever the weights change, look at what comes out, and say in
+nbs/index.ipynb what there is to see."""
 import tempfile
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
+from skimage import data
 
 from colorize_nb.commands.demo import demo_photos, demo_sheet
 from colorize_nb.inference.colorizer import Colorizer
@@ -19,12 +21,31 @@ def save(picture, name):
     picture.save(images/f'{name}.jpg', quality=88)
     print(images/f'{name}.jpg')
 
+def labelled(picture, words, height=44):
+    "`picture` with one of `words` above each of as many columns"
+    out = Image.new('RGB', (picture.width, picture.height + height), 'white')
+    out.paste(picture, (0, height))
+    draw, font, step = ImageDraw.Draw(out), ImageFont.load_default(height*.6), picture.width/len(words)
+    for i, word in enumerate(words): draw.text(((i + .5)*step, height/2), word, 'black', font, anchor='mm')
+    return out
+
+def before_after(colorizer, grey, height=640):
+    "A grey photo beside what the colorizer makes of it, `height` pixels high"
+    before = Image.fromarray(grey)
+    before = before.resize((round(before.width*height/before.height), height), Image.Resampling.LANCZOS)
+    sheet = Image.new('RGB', (2*before.width + 8, height), 'white')
+    for i, o in enumerate((before, colorizer(before))): sheet.paste(o, (i*(before.width + 8), 0))
+    return labelled(sheet, ('before', 'after'))
+
 def main():
     colorizer = Colorizer.from_pretrained()
+    save(before_after(colorizer, data.camera()), 'camera')
+    save(before_after(colorizer, data.coins()), 'coins')
     with tempfile.TemporaryDirectory() as tmp:
         photos = demo_photos(Path(tmp)/'photos')
         results = [save_photo(colorizer(o), Path(tmp)/o.name) for o in photos]
-        save(Image.open(demo_sheet(photos, results, Path(tmp)/'sheet.png')), 'colours')
+        sheet = Image.open(demo_sheet(photos, results, Path(tmp)/'sheet.png'))
+        save(labelled(sheet, 2*('grey', 'coloured', 'truth')), 'colours')
         for before, after in zip(photos, results):
             if before.stem not in slider: continue
             save(Image.open(before).convert('L'), f'{before.stem}_grey')
