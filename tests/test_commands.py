@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import colorize_nb
-from colorize_nb.models.unet import UNet
+from colorize_nb.models.quarter import QuarterUNet
 from colorize_nb.inference.colorizer import Colorizer
 
 LIMIT = 600
@@ -61,11 +61,6 @@ def trained(photos, tmp_path_factory):
     assert not res.rc, res.err
     res.folder = cwd/'out'
     return res
-
-@pytest.fixture(scope='module')
-def noiseless(tmp_path_factory):
-    "Weights of a network without dropout"
-    return Colorizer(UNet(nf=2, depth=2, dropout=0.), size=32).save(tmp_path_factory.mktemp('noiseless'))
 
 def test_train_says_what_it_uses(trained):
     assert '9 photos train, 1 validate; left out: 1 grey and 1 unreadable' in trained.out
@@ -144,7 +139,7 @@ def test_recipe_goes_on_where_it_was(tmp_path):
     res = command(*args, cwd=tmp_path)
     assert res.rc == 1 and 'begun with photos 96 (' in res.err and len(lines(res.err)) == 2
     photo(tmp_path/'x.png')
-    assert not command('colorize', 'x.png', '--weights', 'out', '--samples', 2, cwd=tmp_path).rc
+    assert not command('colorize', 'x.png', '--weights', 'out', cwd=tmp_path).rc
 
 def test_colorize_files_and_folders(trained, tmp_path):
     for o in ('a.jpg', 'b.png', 'in/c.gif', 'in/a.jpg'):
@@ -198,19 +193,19 @@ def test_resume_knows_its_own_results(trained, tmp_path):
         assert not res.rc and res.out.split() == said
     assert {o.name for o in tmp_path.iterdir()} == {'x.png', 'x_colour.png'}
 
-def test_samples_and_comparison(trained, tmp_path):
+def test_comparison_and_hints(tmp_path):
     photo(tmp_path/'x.png')
     def pixels(name): return np.asarray(Image.open(tmp_path/name)).astype(int)
-    args = 'colorize', 'x.png', '--weights', trained.folder, '--saturation', 5, '--samples'
-    res = command(*args, 2, '--compare', '--seed', 7, '--out', 'two', cwd=tmp_path)
+    Colorizer(QuarterUNet(decoder=(12, 8, 8, 8)), size=32).save(tmp_path/'hinted.safetensors')
+    args = 'colorize', 'x.png', '--weights', 'hinted.safetensors', '--saturation', 5, '--device', 'cpu'
+    assert not command(*args, '--out', 'none', cwd=tmp_path).rc
+    res = command(*args, '--compare', '--hint', '5,6,#ff0000', '--hint', '40,30,#0000ff', '--out', 'two', cwd=tmp_path)
     assert not res.rc, res.err
-    assert res.out.split() == ['two/x_colour_s1.png', 'two/x_colour_s2.png', 'two/x_colour_compare.png']
-    assert np.abs(pixels('two/x_colour_s1.png') - pixels('two/x_colour_s2.png')).max() > 2
+    assert res.out.split() == ['two/x_colour.png', 'two/x_colour_compare.png']
+    assert (pixels('two/x_colour.png') != pixels('none/x_colour.png')).any()
     both = pixels('two/x_colour_compare.png')
-    assert both.shape == (40, 3*48 + 2*8, 3)
-    for i, o in enumerate(('x.png', 'two/x_colour_s1.png', 'two/x_colour_s2.png')): assert (both[:, 56*i:56*i+48] == pixels(o)).all()
-    assert not command(*args, 1, '--seed', 7, '--out', 'one', cwd=tmp_path).rc
-    assert (tmp_path/'one'/'x_colour_s1.png').read_bytes() == (tmp_path/'two'/'x_colour_s1.png').read_bytes()
+    assert both.shape == (40, 2*48 + 8, 3)
+    for i, o in enumerate(('x.png', 'two/x_colour.png')): assert (both[:, 56*i:56*i+48] == pixels(o)).all()
 
 def test_saturation_size_and_lenient(trained, tmp_path):
     whole = photo(tmp_path/'whole.jpg', (400, 300)).read_bytes()
@@ -241,7 +236,9 @@ def test_without_weights_the_packages_own(tmp_path):
     ('colorize *.webp --weights {weights}', 'no photos match *.webp'),
     ('colorize photo.png --weights {weights} --saturation -1', '--saturation must be at least 0, not -1.0'),
     ('colorize photo.png --weights {weights} --size 8', '--size must be at least 16, not 8'),
-    ('colorize photo.png --weights {noiseless} --samples 2', '--samples needs a network with noise'),
+    ('colorize photo.png --weights {weights} --hint 1,2,#ff0000', '--hint needs a network that takes hints'),
+    ('colorize photo.png --weights {weights} --hint 1,2,red', "--hint is x,y,#rrggbb, such as 640,200,#c02020, not '1,2,red'"),
+    ('colorize photo.png --weights {weights} --device tpu', "--device is one of auto, cpu, cuda, mps, not 'tpu'"),
     ('colorize-train missing', 'no such folder: missing'),
     ('colorize-train empty', 'no photos in empty'),
     ('colorize-train words', 'no photos in words'),
@@ -260,11 +257,11 @@ def test_without_weights_the_packages_own(tmp_path):
     ('colorize-demo --epochs 0', '--epochs must be at least 1'),
     ('colorize-demo --out text.jpg', 'text.jpg'),
 ])
-def test_bad_input_is_one_line(line, says, trained, noiseless, photos, tmp_path):
+def test_bad_input_is_one_line(line, says, trained, photos, tmp_path):
     for o in ('empty', 'words', 'unreadable'): (tmp_path/o).mkdir()
     for o in ('text.jpg', 'words/text.txt', 'unreadable/text.jpg'): (tmp_path/o).write_text('not a photo')
     photo(tmp_path/'photo.png')
-    name, *args = line.format(weights=trained.folder, noiseless=noiseless, photos=photos).split()
+    name, *args = line.format(weights=trained.folder, photos=photos).split()
     res = command(name, *args, cwd=tmp_path)
     err = lines(res.err)
     assert res.rc == 1 and len(err) == 1, res.err

@@ -9,13 +9,23 @@ __all__ = ['colorize']
 
 # %% ../../nbs/reference/51_commands.colorize.ipynb #54fe2782
 import os
+import re
 import sys
 from fastcore.script import call_parse, is_cli
 from pathlib import Path
 from typing import Annotated
-from .common import Between, Saturation, Weights, command
+from .common import Between, Device, Saturation, Weights, command
 from ..errors import ColorizeError
 from ..inference.batch import color_photos, gather, result_names
+
+# %% ../../nbs/reference/51_commands.colorize.ipynb #hnt00001
+def _point(
+    text:str, # x,y,#rrggbb
+)->tuple: # x, y, colour
+    "A hint as a `Colorizer` takes it (`ColorizeError` if it isn't one)"
+    m = re.fullmatch('([0-9]{1,9}),([0-9]{1,9}),(#[0-9a-fA-F]{6})', text)
+    if not m: raise ColorizeError(f'--hint is x,y,#rrggbb, such as 640,200,#c02020, not {text!r}')
+    return int(m[1]), int(m[2]), m[3]
 
 # %% ../../nbs/reference/51_commands.colorize.ipynb #c0105e17
 @call_parse
@@ -26,8 +36,8 @@ def colorize(
     weights:Weights=None,
     size:Annotated[int, Between(16, 2048)]=None, # short side of what the network sees, pixels; default: what the weights were made for
     saturation:Saturation=1.,
-    samples:Annotated[int, Between(0, 1000)]=0, # so many colourings of each photo by the network's noise: x_colour_s1.jpg and so on
-    seed:Annotated[int, Between(0, 2**32 - 1)]=42, # of that noise
+    hint:Annotated[str, {'action':'append', 'metavar':'X,Y,#RRGGBB'}]=None, # a colour at a point of one photo, in pixels of the upright photo; as often as you like
+    device:Device='auto',
     compare:bool=False, # also write x_colour_compare.jpg: before and after, side by side
     recursive:bool=False, # search folders in folders too; in --out they are made again
     resume:bool=False, # leave out photos whose results are there
@@ -37,13 +47,13 @@ def colorize(
     photos, folders, wrong = gather(photo, Path(out) if out else None, recursive, resume)
     for o in wrong: print(f'colorize: {o}', file=sys.stderr)
     if not photos: return 1
+    if hint and len(photos) > 1: raise ColorizeError(f'--hint is for one photo, not for {len(photos)}')
+    hints = [_point(o) for o in hint or []]
     if is_cli(): os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')  # PyTorch's threads sleep while they wait: other programs want the cores too
     from colorize_nb.inference.colorizer import Colorizer
-    colorizer = Colorizer.from_pretrained(weights)
+    colorizer = Colorizer.from_pretrained(weights, device=device)
     colorizer.size = size or colorizer.size
-    if samples and not colorizer.has_noise: raise ColorizeError('--samples needs a network with noise (dropout); this one has none')
-    endings = tuple(f'_s{i + 1}' for i in range(samples)) or ('',)
-    results = result_names(photos, folders, endings + ('_compare',)*compare)
-    errors = color_photos(colorizer, photos, results, resume, workers=1 if samples else 4,
-                          samples=samples, seed=seed, compare=compare, lenient=lenient, saturation=saturation)
+    if hints and not colorizer.takes_hints: raise ColorizeError('--hint needs a network that takes hints; this one takes none')
+    results = result_names(photos, folders, ('',) + ('_compare',)*compare)
+    errors = color_photos(colorizer, photos, results, resume, compare=compare, lenient=lenient, saturation=saturation, hints=hints)
     return int(bool(wrong or any(errors)))

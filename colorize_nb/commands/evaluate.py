@@ -12,7 +12,7 @@ import sys
 from fastcore.script import call_parse
 from pathlib import Path
 from typing import Annotated
-from .common import Between, Weights, command, draw_into_files
+from .common import Between, Device, Weights, command, draw_into_files
 
 # %% ../../nbs/reference/55_commands.evaluate.ipynb #250d568d
 @call_parse
@@ -24,11 +24,12 @@ def evaluate(
     out:str=None, # folder for evaluation.json and contact_sheet.png; default: only print the table
     limit:Annotated[int, Between(1, 10_000_000)]=None, # so many photos at most, evenly spread; default: all
     saturation:Annotated[float, {'nargs':'+'}, Between(0, 10)]=(1.,), # strengths of the colours, a row for each; the first is shown on the sheet
+    device:Device='auto',
     perceptual:bool=False, # also LPIPS, whose weights (230 MB) are fetched once
 )->int: # exit code: 0, or 1 if a photo can't be read
     "Score a colorizer on colour photos, and beside it grey and the truth: PSNR, SSIM, colourfulness, Fréchet distance (EfficientNet-Lite0)"
     from colorize_nb.inference.colorizer import Colorizer
-    colorizer = Colorizer.from_pretrained(weights)
+    colorizer = Colorizer.from_pretrained(weights, device=device)
     draw_into_files()
     from colorize_nb.evaluation.folder import SCORES, efficientnet, evaluate_files, spread, table, with_lpips, write_results
     from colorize_nb.photo import find_photos

@@ -123,8 +123,6 @@ class Progress:
 def colorings(
     colorizer, # a `Colorizer`
     photo:Path, # a file
-    samples:int=0, # so many, by the network's noise; 0: one without noise
-    seed:int=42, # of the noise
     compare:bool=False, # at last, the photo and these side by side
     lenient:bool=False, # take what there is of a damaged file
     **kwargs # of `Colorizer.__call__`
@@ -132,13 +130,10 @@ def colorings(
     "All pictures that are made of a photo, one after the other"
     from colorize_nb.photo import Photo
     photo = Photo(photo, lenient)
-    looks = [photo]
-    for o in colorizer.samples(photo, samples, seed, **kwargs) if samples else [colorizer(photo, **kwargs)]:
-        if compare: looks.append(o)
-        yield o
+    yield (coloured := colorizer(photo, **kwargs))
     if compare:
         from colorize_nb.sheets import side_by_side
-        yield side_by_side(looks)
+        yield side_by_side([photo, coloured])
 
 # %% ../../nbs/reference/23_inference.batch.ipynb #edc9972d
 def color_photo(
