@@ -59,6 +59,7 @@ class Agreement(nn.Module):
         heads:int=6, # divides `c`
     ):
         super().__init__()
+        if c % heads: raise ValueError(f'{heads} heads do not divide {c} channels')
         self.heads = heads
         self.norm = nn.GroupNorm(1, c)
         self.ask = nn.Conv2d(c, 3*c, 1)
@@ -83,6 +84,7 @@ class QuarterUNet(FreezeBN):
         freeze_bn:bool=True, # keep the encoder's batch norm in eval mode?
     ):
         super().__init__()
+        if len(decoder) != 4: raise ValueError(f'a QuarterUNet has four levels, not {len(decoder)}')
         self.config = dict(decoder=tuple(decoder), freeze_bn=freeze_bn)
         self.encoder, chs = EfficientNetLite0(), EfficientNetLite0.channels
         ins, skips = [chs[32], *decoder], [chs[16], chs[8], chs[4], 0]
