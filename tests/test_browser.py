@@ -45,7 +45,7 @@ def chromium(tmp_path_factory):
 # Text colour, ground and beginning of the page's text, its table cells and its code; the ground is that of the nearest element that has one
 COLOURS = """(() => {
   const style = o => getComputedStyle(o), ground = o => !o ? 'rgb(255, 255, 255)' : /, 0(\\.\\d+)?\\)$/.test(style(o).backgroundColor) ? ground(o.parentElement) : style(o).backgroundColor;
-  return [document.body, ...document.querySelectorAll('main :is(p, td, th, li, summary, pre, code, h2, figcaption)')].map(o => [style(o).color, ground(o), o.innerText.slice(0, 40)]);
+  return [document.body, ...document.querySelectorAll('main :is(p, td, th, li, summary, pre, code, h2, figcaption)')].map(o => [style(o).color, ground(o), [...o.innerText].slice(0, 40).join("")]);
 })()"""
 
 class Reader:
@@ -151,6 +151,12 @@ def test_search_says_why_it_cannot(reader):
     reader.wait(lambda: 'cannot be read' in reader.find('.smalldocs-search-results').text, 'no reason given')
     reader.browser.execute_cdp_cmd('Network.setBlockedURLs', dict(urls=[]))
 
+@pytest.mark.parametrize('page, least', [('index.html', 1.7), ('course/models.unet.html', 1.4), ('course/why_l1_greys.html', 1.4)])
+def test_pictures_have_pixels_for_fine_screens(page, least, reader):
+    reader.open(page)
+    sizes = reader.js('[...document.querySelectorAll("main img")].map(o => [o.naturalWidth, o.getBoundingClientRect().width])')
+    assert sizes and not [(has, shown) for has, shown in sizes if has < least*shown and shown > 401]
+
 def test_maths_is_drawn(reader):
     reader.open('course/training.losses.html')
     sizes = reader.js('[...document.querySelectorAll("math")].map(o => [o.getBoundingClientRect().width, o.textContent])')
@@ -188,6 +194,7 @@ def test_slider_moves(width, scheme, reader):
     reader.open('index.html', width, scheme)
     for slider in reader.browser.find_elements(By.CSS_SELECTOR, '.before-after'):
         bar = slider.find_element(By.CSS_SELECTOR, 'input')
+        reader.browser.execute_script('arguments[0].scrollIntoView({block: "center", behavior: "instant"})', slider)
         left, right = halves(slider)
         assert left < 1 < right, 'grey on the left, coloured on the right'
         bar.send_keys(Keys.END)

@@ -2,10 +2,11 @@
 
 Maths becomes MathML, which browsers draw themselves; what other hosts would send (fonts, badges) goes; pictures made by code
 get words; the search index becomes a script, with pages before what modules are made of."""
-import html, json, re, shutil
+import base64, html, io, json, re, shutil
 from pathlib import Path
 
 from latex2mathml.converter import convert
+from PIL import Image
 
 script = Path(__file__).with_name('search.js')
 
@@ -32,6 +33,13 @@ def described(page):
         else: return f'<img alt="{": ".join(filter(None, (heading, sentence)))}" '
         return m[0]
     return re.sub(r'<h([1-6])\b[^>]*>(.*?)</h\1>|<p>(.*?)</p>|<img (?=src="data:)', words, page, flags=re.S)
+
+def sharp(page):
+    "Show pictures that code has made at two thirds of their pixels, but not below 400: fine screens have pixels to fill"
+    def sized(m):
+        width = Image.open(io.BytesIO(base64.b64decode(m[1]))).width
+        return f'{m[0]} width="{max(min(width, 400), round(width*2/3))}"'
+    return re.sub(r'src="data:image/(?:png|jpeg);base64,([^"]*)"', sized, page)
 
 def offline(page):
     "Replace pictures of other hosts, which are badges, by labels with their words"
@@ -61,7 +69,7 @@ def finish(docs):
     "Finish the site in the folder `docs`"
     for p in docs.rglob('*.html'):
         page = p.read_text(encoding='utf-8')
-        for step in (maths, described, offline, searchable): page = step(page)
+        for step in (maths, described, sharp, offline, searchable): page = step(page)
         p.write_text(page, encoding='utf-8')
     for p in docs.rglob('*.css'):
         p.write_text(re.sub(r'@import\s*url\(["\']?https:[^)]*\);?', '', p.read_text(encoding='utf-8')), encoding='utf-8')

@@ -18,7 +18,7 @@ slider = 'flower', 'china'
 
 def save(picture, name):
     "Keep `picture` small enough to commit"
-    picture.save(images/f'{name}.jpg', quality=88)
+    picture.save(images/f'{name}.jpg', quality=85)
     print(images/f'{name}.jpg')
 
 def labelled(picture, words, height=44):
@@ -29,7 +29,7 @@ def labelled(picture, words, height=44):
     for i, word in enumerate(words): draw.text(((i + .5)*step, height/2), word, 'black', font, anchor='mm')
     return out
 
-def before_after(colorizer, grey, height=640):
+def before_after(colorizer, grey, height=768):
     "A grey photo beside what the colorizer makes of it, `height` pixels high"
     before = Image.fromarray(grey)
     before = before.resize((round(before.width*height/before.height), height), Image.Resampling.LANCZOS)
@@ -44,7 +44,7 @@ def main():
     with tempfile.TemporaryDirectory() as tmp:
         photos = demo_photos(Path(tmp)/'photos')
         results = [save_photo(colorizer(o), Path(tmp)/o.name) for o in photos]
-        sheet = Image.open(demo_sheet(photos, results, Path(tmp)/'sheet.png'))
+        sheet = Image.open(demo_sheet(photos, results, Path(tmp)/'sheet.png', 256))
         save(labelled(sheet, 2*('grey', 'coloured', 'truth')), 'colours')
         for before, after in zip(photos, results):
             if before.stem not in slider: continue
