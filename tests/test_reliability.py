@@ -1,5 +1,5 @@
 "Nothing lost, nothing executed: trainings that are killed, disks that are full, files that lie"
-import ctypes, json, os, pickle, re, resource, shutil, struct, subprocess, sys, zlib
+import ctypes, inspect, io, itertools, json, os, pickle, re, resource, shutil, struct, subprocess, sys, time, zlib
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,13 +11,17 @@ from fastai.torch_core import set_seed
 from fastcore.script import CliError
 from hypothesis import given, settings, strategies as st
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 import colorize_nb
 import colorize_nb.training.learner as learner_module
 from colorize_nb.commands.colorize import colorize as colorize_command
-from colorize_nb.commands.train import train
+from colorize_nb.commands.common import Between
+from colorize_nb.commands.demo import demo
+from colorize_nb.commands.evaluate import evaluate
+from colorize_nb.commands.recipe import recipe
+from colorize_nb.commands.train import show_epochs, train
 from colorize_nb.inference.batch import result_names
 from colorize_nb.data.batches import colorization_dls
 from colorize_nb.photo import find_photos
@@ -27,7 +31,7 @@ from colorize_nb.errors import ColorizeError
 from colorize_nb.inference.colorizer import Colorizer
 from colorize_nb.photo import save_photo
 from colorize_nb.files import read_whole, save_whole
-from colorize_nb.training.checkpoint import Checkpoint, ResumableDL
+from colorize_nb.training.checkpoint import Checkpoint, ResumableDL, alone_in
 from colorize_nb.training.learner import ColorLearner, pix2pix_learner
 
 HERE = Path(__file__).parent
@@ -230,6 +234,135 @@ def test_resume_refuses_other_options_and_photos(photos, tmp_path, fails, monkey
     for o in (tmp_path/'out'/'models').glob('*.pth'): o.write_bytes(o.read_bytes()[:-1])
     assert 'none of the checkpoints in' in fails(train, [str(folder)], **again)
 
+def snapshot(folder): return {o.relative_to(folder): (o.stat().st_mtime_ns, o.read_bytes()) for o in folder.rglob('*') if o.is_file()}
+
+def test_a_finished_training_is_not_begun_again(photos, tmp_path, fails, capfd):
+    out = tmp_path/'out'
+    assert train([str(photos)], out=str(out), **TINY) == 0
+    before = snapshot(out)
+    capfd.readouterr()
+    assert train([str(photos)], out=str(out), resume=True, **TINY) == 0 and f'{out} is finished' in capfd.readouterr().out
+    assert 'is finished, with --epochs 2, not 3' in fails(train, [str(photos)], out=str(out), resume=True, **{**TINY, 'epochs': 3})
+    assert 'is finished, on other photos' in fails(train, [str(tmp_path)], out=str(out), resume=True, **TINY)
+    assert snapshot(out) == before
+
+def stop_in_epoch_two(monkeypatch):
+    "Let a training get a SIGTERM after its fourth batch"
+    before = Checkpoint.after_batch
+    def after_batch(self):
+        before(self)
+        if self.train_iter == 4: os.kill(os.getpid(), 15)
+    monkeypatch.setattr(Checkpoint, 'after_batch', after_batch)
+
+@pytest.fixture
+def cut(photos, tmp_path):
+    "The folder of a training that was interrupted in its second epoch; `cut(**options)`"
+    def _cut(**kwargs):
+        with pytest.MonkeyPatch.context() as m:
+            stop_in_epoch_two(m)
+            assert train([str(photos)], out=str(tmp_path/'out'), **{**TINY, **kwargs}) == 128 + 15
+        return tmp_path/'out'
+    return _cut
+
+def test_an_interrupted_training_names_the_way_on(cut, capfd):
+    cut()
+    assert 'with --resume' in capfd.readouterr().out
+
+@pytest.mark.parametrize('begun, says', [(dict(ema=0), 'begun with ema 0, not 0.9'), (dict(gan='none'), 'begun with gan none, not vanilla')])
+def test_resumed_without_an_option(begun, says, photos, cut, fails):
+    assert says in fails(train, [str(photos)], out=str(cut(**begun)), resume=True, **TINY)
+
+def altered(state):
+    "Ways to spoil what a checkpoint holds"
+    own = state['callbacks']['checkpoint']
+    for k in ('opt', 'callbacks', 'model'): yield {**state, k: None}
+    for k,v in dict(at=('x', 0), curves={}, rng={}, rows=[[None]], smooth=3, settings='x', train_iter=None).items():
+        yield {**state, 'callbacks': {**state['callbacks'], 'checkpoint': {**own, k: v}}}
+    for k in ('adversary', 'ema'): yield {**state, 'callbacks': {**state['callbacks'], k: {}}}
+    yield {**state, 'opt': {'state': {}, 'param_groups': []}}
+
+def test_altered_checkpoints_are_one_line(photos, cut, capfd):
+    out = cut()
+    file = sorted(out.glob('models/*.pth'))[-1]
+    state, whole = read_whole(file), out.rename(out.with_name('whole'))
+    for i,o in enumerate(altered(state)):
+        shutil.copytree(whole, out)
+        save_whole(o, file, sha256=True)
+        try: assert train([str(photos)], out=str(out), resume=True, **TINY) == 0
+        except CliError as e: assert len(str(e).splitlines()) == 1 and file.name in str(e) or 'begun with' in str(e), (i, str(e))
+        shutil.rmtree(out)
+
+def test_what_others_have_put_there_stays(photos, tmp_path, fails):
+    for name in ('log.csv', 'results.png'):
+        (out := tmp_path/name[:3]).mkdir()
+        (out/name).write_text('mine')
+        for resume in (False, True): assert f'{name} is not from colorize-train' in fails(train, [str(photos)], out=str(out), resume=resume, **TINY)
+        assert (out/name).read_text() == 'mine'
+    (tmp_path/'out'/'models').mkdir(parents=True)
+    (mine := tmp_path/'out'/'models'/'checkpoint_best.pth').write_text('mine')
+    with pytest.raises(CliError): train([str(photos)], out=str(tmp_path/'out'), **TINY)
+    mine.rename(mine := mine.with_name('my_checkpoint_1.pth'))
+    assert train([str(photos)], out=str(tmp_path/'out'), **TINY) == 0 and mine.read_text() == 'mine'
+
+def test_the_demonstration_replaces_no_photo(tmp_path, fails):
+    (tmp_path/'photos').mkdir()
+    mine = photo(tmp_path/'photos'/'camera.png').read_bytes()
+    assert 'camera.png is not of this demonstration' in fails(demo, out=str(tmp_path))
+    assert (tmp_path/'photos'/'camera.png').read_bytes() == mine
+
+def test_two_trainings_in_one_folder(photos, tmp_path, fails):
+    with alone_in(tmp_path):
+        assert 'another training is at work in' in fails(train, [str(photos)], out=str(tmp_path), **TINY)
+        assert 'another training is at work in' in fails(recipe, [str(photos)], out=str(tmp_path), recipe='small')
+        assert not any(tmp_path.iterdir())
+    held = "import sys, time; from colorize_nb.training.checkpoint import alone_in\nwith alone_in(sys.argv[1]): print(flush=True); time.sleep(60)"
+    p = subprocess.Popen([sys.executable, '-W', 'ignore', '-c', held, str(tmp_path)], stdout=subprocess.PIPE)
+    try:
+        p.stdout.readline()
+        assert 'another training' in fails(train, [str(photos)], out=str(tmp_path), **TINY)
+    finally: p.kill()
+    p.wait()
+    with alone_in(tmp_path): pass  # a training that was killed leaves no lock
+
+def test_fine_tuning_begins_with_given_weights(photos, weights, tmp_path, fails, capfd):
+    assert train([str(photos)], out=str(tmp_path/'out'), From=str(weights), lr=1e-7, **{**TINY, 'epochs': 1, 'ema': 0}) == 0
+    out = capfd.readouterr().out
+    assert '11 photos are few' in out and 'a hundred' in out
+    was, now = (load_file(o) for o in (weights, tmp_path/'out'/'model.safetensors'))
+    assert max((was[k] - now[k]).abs().max() for k in was if was[k].is_floating_point()) < 1e-5 and any(not was[k].equal(now[k]) for k in was)
+    assert 'no such file' in fails(train, [str(photos)], out=str(tmp_path/'b'), From=str(tmp_path/'none.safetensors'), **TINY)
+
+def test_a_log_has_rows_and_no_bars(photos, tmp_path, capfd):
+    assert train([str(photos)], out=str(tmp_path/'out'), **TINY) == 0
+    out = capfd.readouterr().out
+    rows = [o.split() for o in out.splitlines() if o.startswith(('epoch', '0 ', '1 '))]
+    assert rows[0][-2:] == ['photos/s', 'left'] and len(rows) == 3 and float(rows[1][-3]) > 0 and rows[2][-2:] == ['0', 's'], out
+    assert not set(out) & set('\r\x1b█') and 'thousands' in out
+
+def test_a_terminal_shows_where_training_is(photos, tmp_path):
+    class Terminal(io.StringIO):
+        def isatty(self): return True
+    dls = colorization_dls(photos, 32, 4, num_workers=0, dl_type=ResumableDL)
+    learn = pix2pix_learner(dls, UNet(nf=2, depth=2), gan=None, path=tmp_path, cbs=show_epochs(to := Terminal()))
+    clock = itertools.count()
+    with pytest.MonkeyPatch.context() as m, learn.no_bar():
+        m.setattr(time, 'monotonic', lambda: next(clock))
+        learn.fit(2)
+    assert 'epoch 1 of 2: 50%, ' in to.getvalue() and ' left' in to.getvalue().splitlines()[1]
+
+@pytest.mark.parametrize('command', [train, recipe, demo, evaluate], ids=lambda o: o.__name__)
+def test_every_number_has_bounds(command):
+    for name,o in inspect.signature(command).parameters.items():
+        kind, marks = o.annotation, getattr(o.annotation, '__metadata__', ())
+        kind = getattr(kind, '__origin__', kind)
+        assert kind not in (int, float) or any(isinstance(m, Between) and m.most < float('inf') for m in marks), name
+
+@pytest.mark.parametrize('options', [dict(ema=float('nan')), dict(workers=-1), dict(lr=float('inf')), dict(l1=-1), dict(size=10**6), dict(bs=0)])
+def test_numbers_out_of_bounds(options, photos, tmp_path, fails):
+    (name, value), = options.items()
+    assert f'--{name} must be at ' in fails(train, [str(photos)], out=str(tmp_path/'out'), **{**TINY, **options})
+    assert not (tmp_path/'out').exists()
+
 # Loading is safe
 
 class Evil:
@@ -269,7 +402,7 @@ def test_checkpoints_of_other_networks(photos, tmp_path):
     learner(2).save('two')
     with pytest.raises(ValueError, match='two.pth: made for other networks') as e: learner(4).load('two')
     assert len(str(e.value).splitlines()) == 1
-    with pytest.raises(KeyError, match='ema'): learner(2, ema=.9).load('two')
+    with pytest.raises(ValueError, match='holds nothing of ema'): learner(2, ema=.9).load('two')
 
 def change(tensors, info):
     "Ways to spoil a file of weights, with what must be said"

@@ -56,7 +56,8 @@ def recipe(
     sources, out = [source] if isinstance(source, (str, Path)) else list(source), Path(out)
     def complain(says): print(f'colorize-recipe: {says}', file=sys.stderr)
     make_folder(out)
-    with noting_signals() as note:
+    from colorize_nb.training.checkpoint import alone_in
+    with alone_in(out), noting_signals() as note:
         note.where = f'the recipe {recipe}'
         done = follow_recipe(recipe, sources, out, minutes, From, save_every, skip=skip, stop=lambda: bool(note.signum), precision=precision,
                              seed=seed, num_workers=workers, skip_bad=skip_bad, max_unreadable=max_unreadable, say=complain, wif=ignore_sigint)

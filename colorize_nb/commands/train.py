@@ -8,12 +8,17 @@ Docs: https://colorize-nb.github.io/colorize_nb/reference/commands.train.html.md
 __all__ = ['train']
 
 # %% ../../nbs/reference/52_commands.train.ipynb #af6b8bf2
+import json
 import sys
+import time
 from fastcore.script import call_parse
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated
 from .common import (Between, MaxUnreadable, OneOf, Precision, SaveEvery, Seed, SkipBad, Workers, check_unused, command, count_photos,
                                          draw_into_files, exit_code, ignore_sigint, make_folder, noting_signals, stop_when_noted)
+from ..errors import ColorizeError
+from ..files import whole
 
 # %% ../../nbs/reference/52_commands.train.ipynb #8a0f43bd
 def complain(
@@ -22,6 +27,14 @@ def complain(
     "Say on the error output what is left out or passed over"
     print(f'colorize-train: {says}', file=sys.stderr)
 
+def few_photos(
+    n:int, # photos that train
+    start:str|None, # weights to begin with
+)->str: # a line; empty if there are enough
+    "Say how many photos make sense"
+    if start: return f'{n} photos are few: a hundred of a kind teach its colours, fewer are learnt by heart' if n < 100 else ''
+    return f'{n} photos are few to learn from nothing, which takes thousands: --from default begins with the weights in the package' if n < 2000 else ''
+
 def read_photos(
     sources:list, # folders of photos
     size:int, # side of the squares, pixels
@@ -29,6 +42,7 @@ def read_photos(
     seed:int, # of the split
     workers:int|None, # processes that read photos
     max_unreadable:float, # fraction of the photos that may be unreadable
+    start:str=None, # weights to begin with; None: nothing is known yet
 ): # DataLoaders
     "Make batches of the photos in all folders, and say what is used and what isn't"
     from colorize_nb.data.batches import colorization_dls
@@ -37,6 +51,7 @@ def read_photos(
     source = sources[0] if len(sources) == 1 else [f for o in sources for f in find_photos(o)]
     dls = colorization_dls(source, size, bs, seed=seed, num_workers=workers, wif=ignore_sigint, dl_type=ResumableDL)
     print(count_photos(dls), flush=True)
+    if advice := few_photos(len(set(dls.train_ds.items)), start): print(advice, flush=True)
     found = len(dls.train_ds) + len(dls.valid_ds) + len(dls.grey) + len(dls.unreadable)
     check_readable(dls.unreadable, found, max_unreadable, complain)
     return dls
@@ -56,15 +71,94 @@ def write_training(
     files = [colorizer.save(out), sheet, curves, out/'preview.png', out/'log.csv']
     return [o for o in files if o.exists()]
 
+# %% ../../nbs/reference/52_commands.train.ipynb #fin00001
+RESULTS = 'model.safetensors', 'results.png', 'losses.png', 'preview.png', 'log.csv'
+
+def read_options(
+    out:Path, # a folder
+)->dict|None: # as typed; None if no training is in it
+    "What the training in a folder was asked for"
+    try: return dict(json.loads((out/'training.json').read_text(encoding='utf-8'))['options'])
+    except (OSError, ValueError, KeyError, TypeError): return None
+
+def is_finished(
+    out:Path, # folder to write to
+    options:dict, # as typed
+    resume:bool, # go on with what is there?
+)->bool: # is all done that is asked for?
+    "See what is in a folder: a `ColorizeError` if it is somebody else's, or of a training that was asked for something else"
+    if not resume: check_unused(out)
+    was, cut = read_options(out), any(out.glob('models/checkpoint_*.pth'))
+    if cut: return False
+    if was is None:
+        for o in RESULTS:
+            if (out/o).exists(): raise ColorizeError(f'{out/o} is not from colorize-train: choose another --out')
+    elif (out/'model.safetensors').exists():
+        if was.get('source') != options.get('source'): raise ColorizeError(f'{out} is finished, on other photos: choose another --out')
+        for k,v in options.items():
+            if was.get(k) != v: raise ColorizeError(f'{out} is finished, with --{k} {was.get(k)}, not {v}: choose another --out')
+        return True
+    return False
+
+# %% ../../nbs/reference/52_commands.train.ipynb #row00002
+def span(
+    seconds:float, # any
+)->str:
+    "Say how long that is"
+    if seconds < 90: return f'{seconds:.0f} s'
+    return f'{seconds/60:.0f} min' if seconds < 5400 else f'{seconds/3600:.1f} h'
+
+def show_epochs(
+    stream=None, # where to; None: standard output
+): # a fastai `Callback`
+    "Print a row for each epoch, and where training is, with the time left of the whole"
+    from fastai.callback.core import Callback
+    class ShowEpochs(Callback):
+        order, run_valid = 59, False  # before a `CSVLogger`, which hands rows on
+        def before_fit(self):
+            self.where, self.seen = stream or sys.stdout, 0
+            self.start = self.drawn = time.monotonic()
+            self.before, self.learn.logger = self.logger, self.row
+            self.widths = [max(len(o), 9) + 1 for o in self.recorder.metric_names]
+            self.row([*self.recorder.metric_names, 'photos/s', 'left'])
+        def pace(self, done):
+            "Photos a second of this leg, and the time for the rest when `done` epochs are done"
+            rate = self.seen/max(time.monotonic() - self.start, 1e-6)
+            return f'{rate:.1f}', span((self.n_epoch - done)*self.dls.train.n/max(rate, 1e-6))
+        def row(self, log):
+            if log is vars(self.recorder).get('log'): log = [*log, *self.pace(self.epoch + 1)]
+            cells = (f'{o:.4f}' if isinstance(o, float) else str(o) for o in log)
+            self.draw('')
+            print(''.join(f'{o:<{w}}' for o,w in zip(cells, (*self.widths, 10, 0))).rstrip(), file=self.where, flush=True)
+        def draw(self, text):
+            if self.where.isatty(): print(f'\r{text}\033[K', end='', file=self.where, flush=True)
+        def after_batch(self):
+            self.seen += len(self.x)
+            if time.monotonic() - self.drawn < .5: return
+            self.drawn, part = time.monotonic(), (self.iter + getattr(self.dls.train, 'skip', 0) + 1)/self.n_iter
+            rate, left = self.pace(self.epoch + part)
+            self.draw(f'epoch {self.epoch + 1} of {self.n_epoch}: {part:.0%}, {rate} photos a second, {left} left')
+        def after_fit(self):
+            self.draw('')
+            self.learn.logger = self.before
+    return ShowEpochs()
+
 # %% ../../nbs/reference/52_commands.train.ipynb #48c18566
+def trained_network(
+    start:str, # weights, as for `find_weights`; 'default': those in the package
+): # a network that learns, and the hash of its file
+    "The network of a file of weights, to be trained on"
+    from colorize_nb.files import sha256
+    from colorize_nb.inference.weights import build_model, find_weights, read_weights
+    file = find_weights(None if start == 'default' and not Path(start).exists() else start)
+    return build_model(*read_weights(file), file).requires_grad_(True), sha256(file)[:8]
+
 def train_pix2pix(
     dls, # from `read_photos`
     out:Path, # folder for what is written
     note, # from `noting_signals`
-    epochs:int, # how often each photo is seen
-    seed:int, # of everything random
-    guards:dict, # `resume`, `every` and `skip_bad` of `survive`
-    **kwargs # of `pix2pix_learner`
+    options:dict, # as typed: epochs, lr, nf, gan, l1, ema, precision, seed, and `from`
+    **guards # `resume`, `every` and `skip_bad` of `survive`
 )->list: # the files written
     "Train from the beginning or from a checkpoint, until it is done or a signal comes, and write what came of it"
     from fastai.callback.progress import CSVLogger
@@ -72,24 +166,30 @@ def train_pix2pix(
     from colorize_nb.training.callbacks import Preview
     from colorize_nb.training.checkpoint import survive
     from colorize_nb.training.learner import pix2pix_learner
-    set_seed(seed)
-    settings = dict(epochs=epochs, size=dls.size, bs=dls.train.bs, seed=seed, **kwargs)
-    preview = Preview(max(1, epochs*len(dls.train)//8), file=out/'preview.png')
-    learn = pix2pix_learner(dls, cbs=[CSVLogger('log.csv'), preview, stop_when_noted(note)], path=out, **kwargs)
-    def fit(learn): learn.fit_pix2pix(epochs)
-    def finish(learn): return write_training(learn, 'pix2pix' if kwargs['gan'] else 'L1 only', out)
-    return survive(learn, fit, finish, settings, seed=seed, say=complain, **guards)
+    o = SimpleNamespace(**options)
+    set_seed(o.seed)
+    G, start = trained_network(options['from']) if options['from'] else (None, None)
+    settings = {**{k: v for k,v in options.items() if k != 'source'}, 'bs': dls.train.bs, 'from': start}
+    preview = Preview(max(1, o.epochs*len(dls.train)//8), file=out/'preview.png')
+    gan = None if o.gan == 'none' else o.gan
+    learn = pix2pix_learner(dls, G, nf=o.nf, gan=gan, l1_weight=o.l1, lr=o.lr, ema=o.ema or None, precision=o.precision, path=out,
+                            cbs=[CSVLogger('log.csv'), preview, stop_when_noted(note), show_epochs()])
+    def fit(learn):
+        with learn.no_bar(): learn.fit_pix2pix(o.epochs)
+    def finish(learn): return write_training(learn, 'pix2pix' if gan else 'L1 only', out)
+    return survive(learn, fit, finish, settings, seed=o.seed, say=complain, **guards)
 
 # %% ../../nbs/reference/52_commands.train.ipynb #c0105e16
 @call_parse
 @command('colorize-train', less=', and so does a smaller --bs, --nf or --workers')
 def train(
     source:Annotated[str, {'nargs':'+'}], # folders of photos, searched recursively (or the address of an archive of them)
+    From:str=None, # weights to begin with, model.safetensors or its folder, or default for the package's own; without it, training begins from nothing
     out:str='trained', # folder for what is written
     epochs:Annotated[int, Between(1, 1_000_000)]=15, # how often each photo is seen
     size:Annotated[int, Between(32, 1024)]=128, # side of the squares that the networks see, pixels
     bs:Annotated[int, Between(1, 4096)]=16, # photos per batch
-    lr:Annotated[float, Between(1e-7, 1)]=2e-4, # learning rate of both networks; constant for half of the time, then falling to 0
+    lr:Annotated[float, Between(1e-7, 1)]=None, # learning rate of both networks; constant for half of the time, then falling to 0; default: 2e-4, with --from 5e-5
     nf:Annotated[int, Between(1, 512)]=64, # filters of their first layers
     gan:Annotated[str, OneOf(('vanilla', 'lsgan', 'hinge', 'none'))]='vanilla', # adversarial loss: vanilla, lsgan, hinge or none
     l1:Annotated[float, Between(0, 10_000)]=100., # weight of the L1 loss
@@ -104,14 +204,19 @@ def train(
 )->int: # exit code: 0, or 128 + the signal that stopped it
     "Train pix2pix to colour, on photos of your own. Ctrl-C ends it early and keeps what was learnt; --resume goes on"
     sources, out = [source] if isinstance(source, (str, Path)) else list(source), Path(out)
-    if not resume: check_unused(out)
+    options = dict(epochs=epochs, size=size, bs=bs, lr=lr or (5e-5 if From else 2e-4), nf=nf, gan=gan, l1=l1, ema=ema, precision=precision, seed=seed)
+    options |= {'from': From, 'source': [str(o) if '://' in str(o) else str(Path(o).resolve()) for o in sources]}
+    if is_finished(out, options, resume):
+        print(f'{out} is finished. Now: colorize PHOTO --weights {out}')
+        return 0
     draw_into_files()
     make_folder(out)
-    guards = dict(resume=resume, every=60*save_every, skip_bad=skip_bad)
-    with noting_signals() as note:
-        dls = read_photos(sources, size, bs, seed, workers, max_unreadable)
-        files = train_pix2pix(dls, out, note, epochs, seed, guards, nf=nf, gan=None if gan == 'none' else gan, l1_weight=l1, lr=lr,
-                              ema=ema or None, precision=precision)
+    from colorize_nb.training.checkpoint import alone_in
+    with alone_in(out), noting_signals() as note:
+        dls = read_photos(sources, size, bs, seed, workers, max_unreadable, From)
+        with whole(out/'training.json') as f: f.write(json.dumps(dict(options=options), indent=1).encode())
+        files = train_pix2pix(dls, out, note, options, resume=resume, every=60*save_every, skip_bad=skip_bad)
     for o in files: print(o)
     print(f'Now: colorize PHOTO --weights {out}')
+    if any(out.glob('models/checkpoint_*.pth')): print('To go on with the training: the same command with --resume')
     return exit_code('colorize-train', note)

@@ -61,11 +61,14 @@ def load(self:ColorLearner,
     device=None, # default: the DataLoaders' device
     strict:bool=True, # every weight must be there
 )->ColorLearner: # the same
-    "Load what `save` stored; a `ValueError` if it is damaged or of other networks, a `KeyError` if a callback's state isn't there"
+    "Load what `save` stored; a `ValueError` if it is damaged, of other networks, or lacks a callback's state"
     file = join_path_file(file, self.path/self.model_dir, ext='.pth')
     state = read_whole(file, device or self.dls.device)
     try: self._restore(state, with_opt, strict)
     except RuntimeError as e: raise ValueError(f'cannot use {file}: made for other networks ({" ".join(str(e).split())[:120]}…)') from e
+    except ValueError as e: raise ValueError(f'cannot use {file}: {e}') from e
+    except (KeyError, TypeError, AttributeError, IndexError, AssertionError) as e:
+        raise ValueError(f'cannot use {file}: not from a training of this kind, or damaged ({type(e).__name__})') from e
     return self
 
 @patch
@@ -75,7 +78,9 @@ def _restore(self:ColorLearner, state, with_opt, strict):
     if not (full and with_opt): return
     if self.opt is None: self.create_opt()
     if state['opt'] is not None: self.opt.load_state_dict(state['opt'])
-    for cb in self._grab_cbs(StatefulCallback): cb.load_state_dict(state['callbacks'][cb.name])
+    cbs = self._grab_cbs(StatefulCallback)
+    if missing := [cb.name for cb in cbs if cb.name not in state['callbacks']]: raise ValueError(f'it holds nothing of {missing[0]}, which was not there when it was saved')
+    for cb in cbs: cb.load_state_dict(state['callbacks'][cb.name])
 
 # %% ../../nbs/course/09_training.learner.ipynb #4f75afef
 @patch
