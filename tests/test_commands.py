@@ -67,7 +67,7 @@ def test_train_says_what_it_uses(trained):
     assert 'train_loss' in trained.out and 'd_fake' in trained.out
 
 def test_train_writes(trained):
-    assert {o.name for o in trained.folder.iterdir()} == {'model.safetensors', 'log.csv', 'preview.png', 'results.png', 'losses.png'}
+    assert {o.name for o in trained.folder.iterdir()} == {'model.safetensors', 'log.csv', 'preview.png', 'results.png', 'losses.png', 'training.json'}
     log = (trained.folder/'log.csv').read_text().splitlines()
     assert log[0].startswith('epoch,train_loss') and len(log) == 3
     for o in trained.folder.glob('*.png'): assert min(Image.open(o).size) > 100

@@ -68,7 +68,7 @@ def write_training(
     colorizer = Colorizer.from_learner(learn)
     sheet = results_sheet(learn.dls, {title: colorizer}, out/'results.png')
     curves = save_figure(learn.plot_losses()[0], out/'losses.png')
-    files = [colorizer.save(out), sheet, curves, out/'preview.png', out/'log.csv']
+    files = [colorizer.save(out), sheet, curves, out/'preview.png', out/'log.csv', out/'training.json']
     return [o for o in files if o.exists()]
 
 # %% ../../nbs/reference/52_commands.train.ipynb #fin00001
