@@ -243,9 +243,12 @@ def __call__(self:Colorizer,
 
 # %% ../../nbs/reference/22_inference.colorizer.ipynb #9e9c9aaa
 @patch
-def save(self:Colorizer, path:str|Path)->Path:
-    "Write all that `from_pretrained` needs into one file: `path` or, if that is a folder, model.safetensors in it"
-    return save_model(self.model, self.size, path)
+def save(self:Colorizer,
+    path:str|Path, # a file or, if that is a folder, model.safetensors in it
+    half:bool=False, # half precision, where it can hold the numbers
+)->Path: # the file
+    "Write all that `from_pretrained` needs into one file"
+    return save_model(self.model, self.size, path, half)
 
 # %% ../../nbs/reference/22_inference.colorizer.ipynb #03cf7753
 @patch

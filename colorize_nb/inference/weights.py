@@ -34,10 +34,16 @@ def weights_file(
     return path if path.suffix == '.safetensors' or path.is_file() else path/'model.safetensors'
 
 # %% ../../nbs/reference/21_inference.weights.ipynb #cbcd3354
+def _halved(t):
+    "A tensor in half precision if that can hold it: a batch norm's variance may lie above 65,504, where it would become infinite"
+    half = t.half() if t.is_floating_point() else t
+    return half if half.isfinite().all() else t
+
 def save_model(
     model:nn.Module, # its class is registered, its arguments are in `.config`
     size:int, # short side of what it sees, pixels
     path:str|Path, # see `weights_file`
+    half:bool=False, # half precision, where it can hold the numbers
 )->Path: # the file
     "Write a network into one safetensors file, whole or not at all"
     model = getattr(model, '_orig_mod', model)  # a compiled one is a wrapper
@@ -47,6 +53,7 @@ def save_model(
     file.parent.mkdir(parents=True, exist_ok=True)
     info = dict(arch=arch, config=model.config, size=size, version=1)
     tensors = {k: t.detach().cpu().clone().contiguous() for k,t in model.state_dict().items()}
+    if half: tensors = {k: _halved(t) for k,t in tensors.items()}
     with whole(file) as f: f.write(save(tensors, {'colorizer': json.dumps(info)}))
     return file
 
