@@ -18,7 +18,7 @@ def default(action):
 def row(action):
     "An argument as a row of a table"
     meaning = action.help.split(' (default: ')[0].replace('|', r'\|').replace('<', r'\<')
-    return f'| `{typed(action)}` | {meaning[:1].upper()}{meaning[1:]} | {default(action)} |'
+    return f'| `{typed(action)}` | {meaning} | {default(action)} |'
 
 def section(name, f):
     "The command `name`, whose function is `f`: what it does, and a table of its options"

@@ -23,7 +23,7 @@
     for (const word of words) {
       const [t, s, b] = [title, section, text].map((o) => Math.min(3, count(marked(o), word)));
       if (!t && !s && !b) return 0;
-      sum += 6 * Math.min(1, t) + 5 * Math.min(1, s) + b;
+      sum += 6 * Math.min(1, t) + 5 * Math.min(1, section ? s : t) + b;  // the top of a page has its title as its heading
     }
     return sum * weight;
   };
