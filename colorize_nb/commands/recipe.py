@@ -14,9 +14,15 @@ from pathlib import Path
 from typing import Annotated
 from .common import (Between, MaxUnreadable, OneOf, Precision, SaveEvery, Seed, SkipBad, Workers, command, exit_code, ignore_sigint, make_folder,
                                          noting_signals)
-from ..errors import ColorizeError
+from ..errors import ColorizeError, one_line
 
 # %% ../../nbs/reference/53_commands.recipe.ipynb #7e25ca27
+def check_imagenet():
+    "See at once that the classifier's weights are there; a `ColorizeError` says how to get them"
+    from colorize_nb.models.pretrained import imagenet_weights
+    try: imagenet_weights()
+    except RuntimeError as e: raise ColorizeError(one_line(e)) from e
+
 def follow_recipe(
     name:str, # default, small or quarter
     sources:list, # folders of photos
@@ -29,6 +35,7 @@ def follow_recipe(
     "Follow one of the recipes; a `ColorizeError` if an option is missing, or is none of its own"
     if name != 'quarter' and start: raise ColorizeError(f'--from belongs to --recipe quarter, not to {name}')
     if name == 'quarter' and not minutes: raise ColorizeError('--recipe quarter needs --minutes, the time until it is done: its stages are parts of that')
+    check_imagenet()
     if name == 'quarter':
         from colorize_nb.training.quarter_recipe import follow_quarter
         return follow_quarter(sources, out, minutes=minutes, start=start, save_every=60*save_every, **kwargs)

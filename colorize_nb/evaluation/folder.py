@@ -45,9 +45,10 @@ class ColorPhotos:
         files, # photos
         size:int=192, # see `read_square`
         bs:int=16, # photos per batch
+        step=None, # called after each photo, to show how far it is
     ):
         self.files, self.size = list(files), size
-        self.bs = bs
+        self.bs, self.step = bs, step
         self.dull = [] # files with next to no colour
         self.unreadable = {} # file -> what is wrong with it
 
@@ -66,6 +67,7 @@ class ColorPhotos:
         batch = []
         for i,f in enumerate(self.files, 1):
             if (x := self.read(f)) is not None: batch.append((f, x))
+            if self.step: self.step()
             if batch and (len(batch) == self.bs or i == len(self.files)):
                 yield [o for o,_ in batch], torch.stack([o for _,o in batch])
                 batch = []
@@ -113,25 +115,25 @@ def score_batch(
     colorizer, # a `Colorizer`
     rgb:Tensor, # true colours in [0,1], (B,3,H,W)
     saturations=(1.,), # strengths of the colours
-    extractor=efficientnet_features, # RGB (B,3,H,W) -> features (B,D)
+    extractor=efficientnet_features, # RGB (B,3,H,W) -> features (B,D); None: no features
     scores=SCORES, # name -> function of (prediction, truth) -> (B,)
 )->dict: # name of the row -> name of a score, or 'features' -> (B,...)
     "Compute all figures of each picture"
     res = {}
     for row,x in color_rows(colorizer, rgb, saturations).items():
         res[row] = {name: f(x, rgb) for name,f in scores.items()}
-        res[row]['features'] = extractor(x)
+        if extractor: res[row]['features'] = extractor(x)
     return res
 
 # %% ../../nbs/reference/30_evaluation.folder.ipynb #14acca53
 def summarize(
     one:dict, # figures of each picture of one set, from `score_batch`
     truth:dict, # those of the truth
-)->dict: # name -> number; the distance is None for a single picture
+)->dict: # name -> number; the distance is None for a single picture, and without features there is none
     "Compute the figures of a whole set"
     res = {k: v.mean().item() for k,v in one.items() if k != 'features'}
     res['share'] = res['colorfulness']/truth['colorfulness'].mean().item()
-    res['frechet'] = frechet_distance(one['features'], truth['features']) if len(one['features']) > 1 else None
+    if 'features' in one: res['frechet'] = frechet_distance(one['features'], truth['features']) if len(one['features']) > 1 else None
     return res
 
 def evaluate_files(
@@ -140,10 +142,11 @@ def evaluate_files(
     size:int=192, # see `read_square`
     saturations=(1.,), # strengths of the colours
     bs:int=16, # photos per batch
+    step=None, # called after each photo, to show how far it is
     **kwargs # of `score_batch`: extractor, scores
 )->dict: # size; the files that were scored, dull, unreadable; rows: name -> figures
     "Score a colorizer, grey and the truth; a `ColorizeError` if there is no colour photo"
-    photos, used, parts = ColorPhotos(files, size, bs), [], []
+    photos, used, parts = ColorPhotos(files, size, bs, step), [], []
     for batch,rgb in photos:
         parts.append(score_batch(colorizer, rgb, saturations, **kwargs))
         used += map(str, batch)

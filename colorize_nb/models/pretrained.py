@@ -115,7 +115,7 @@ def timm_model(
     try:
         import timm
         return timm.create_model(name, **kwargs)
-    except ImportError as e: raise RuntimeError(f'{name} needs timm: pip install colorize_nb[pretrained]') from e
+    except ImportError as e: raise RuntimeError(f"{name} needs timm: pip install '.[pretrained]' in a clone of colorize_nb") from e
     except OSError as e: raise RuntimeError(f"the ImageNet weights of {name} can't be fetched from timm's hub: {e}") from e
 
 def imagenet_weights()->dict[str,Tensor]: # state dict of `EfficientNetLite0(1000)`
