@@ -25,7 +25,7 @@
       if (!t && !s && !b) return 0;
       sum += 6 * Math.min(1, t) + 5 * Math.min(1, section ? s : t) + b;  // the top of a page has its title as its heading
     }
-    return sum * weight;
+    return (sum + (section.toLowerCase() === words.join(' ') ? 20 : 0)) * weight;  // who types a name in full wants what has it
   };
   const find = (query, limit) => {
     const words = query.toLowerCase().split(/\s+/).filter(Boolean);
