@@ -133,10 +133,15 @@ def test_search_finds(scheme, reader):
     reader.wait(lambda: 'models.patchgan.html' in reader.browser.current_url, 'the hit does not lead there')
 
 @pytest.mark.parametrize('words, first', [('install', 'guide.html#install'), ('saturation', 'guide.html#'), ('TIFF', 'guide.html#'), ('GPU', 'guide.html#'),
-                                          ('loss', 'course/training.losses.html'), ('receptive field', 'course/models.patchgan.html'), ('Checkpoints', 'reference/training.checkpoint.html'), ('show_rows', 'reference/sheets.html')])
+                                          ('loss', 'course/training.losses.html'), ('receptive field', 'course/models.patchgan.html'), ('Checkpoints', 'reference/training.checkpoint.html'), ('show_rows', 'reference/sheets.html'), ('colorize-train --resume', 'guide.html#')])
 def test_search_finds_pages_first(words, first, reader):
     reader.open('index.html')
     assert reader.search(words)[0].startswith(first)
+
+def test_search_shows_what_it_found(reader):
+    reader.open('index.html')
+    reader.search('out of memory')
+    assert 'memory' in [o.text.lower() for o in reader.browser.find_elements(By.CSS_SELECTOR, '.smalldocs-search-results a:first-child mark')]
 
 def test_search_works_from_a_file(docs, chromium):
     reader = Reader(chromium, docs[0].as_uri() + '/')

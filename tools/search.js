@@ -5,7 +5,7 @@
   const here = document.currentScript ? document.currentScript.src : '';
   const root = here.replace(/site_libs\/search\.js.*$/, '');
   const escaped = (s) => s.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
-  const pattern = (word, flags) => new RegExp(word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'), flags);
+  const literal = (word) => word.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&');
   let loading = null;
   const load = () => loading = loading || new Promise((done, failed) => {
     const script = document.createElement('script');
@@ -13,29 +13,29 @@
     document.head.append(script);
   });
 
-  const count = (text, word) => {  // how often a word stands in a text; as a part of another it counts a third
-    const whole = (text.match(pattern(`\u0001${word}`, 'g')) || []).length, any = (text.match(pattern(word, 'g')) || []).length;
-    return whole + (any - whole) / 3;
+  const count = (text, [inside, whole]) => {  // how often a word stands in a text; as a part of another it counts a third
+    const any = (text.match(inside) || []).length, words = any ? (text.match(whole) || []).length : 0;
+    return words + (any - words) / 3;
   };
-  const marked = (text) => text.toLowerCase().replace(/(^|[^\p{L}\p{N}])(?=[\p{L}\p{N}])/gu, '$1\u0001');
-  const score = ([, title, section, text, weight], words) => {
+  const score = ([, title, section, text, weight], words, query) => {
     let sum = 0;
     for (const word of words) {
-      const [t, s, b] = [title, section, text].map((o) => Math.min(3, count(marked(o), word)));
+      const [t, s, b] = [title, section, text].map((o) => Math.min(3, count(o, word)));
       if (!t && !s && !b) return 0;
       sum += 6 * Math.min(1, t) + 5 * Math.min(1, section ? s : t) + b;  // the top of a page has its title as its heading
     }
-    return (sum + (section.toLowerCase() === words.join(' ') ? 20 : 0)) * weight;  // who types a name in full wants what has it
+    return (sum + (section.toLowerCase() === query.toLowerCase() ? 20 : 0)) * weight;  // who types a name in full wants what has it
   };
   const find = (query, limit) => {
-    const words = query.toLowerCase().split(/\s+/).filter(Boolean);
-    return window.searchIndex.map((o) => [score(o, words), o]).filter(([n]) => n > 0).sort((a, b) => b[0] - a[0]).slice(0, limit).map(([, o]) => o);
+    const words = query.split(/\s+/).map(literal).map((o) => [new RegExp(o, 'giu'), new RegExp(`(?<![\\p{L}\\p{N}])${o}`, 'giu')]);
+    return window.searchIndex.map((o) => [score(o, words, query), o]).filter(([n]) => n > 0).sort((a, b) => b[0] - a[0]).slice(0, limit).map(([, o]) => o);
   };
   const excerpt = (text, query) => {
-    const words = query.split(/\s+/).filter(Boolean), at = Math.max(0, text.search(pattern(words[0], 'i')) - 60);
-    let out = escaped(text.slice(at, at + 200));
-    for (const word of words) out = out.replace(pattern(escaped(word), 'gi'), (o) => `<mark>${o}</mark>`);
-    return (at ? '…' : '') + out;
+    const words = query.split(/\s+/).sort((a, b) => b.length - a.length), marks = new RegExp(`(${words.map(literal).join('|')})`, 'iu');
+    const places = [query, ...words].map((o) => text.toLowerCase().indexOf(o.toLowerCase())).filter((o) => o >= 0);
+    const at = Math.max(0, (places[0] || 0) - 60);  // where all of it stands, else its longest word
+    const pieces = text.slice(at, at + 200).split(marks).map((o, i) => i % 2 ? `<mark>${escaped(o)}</mark>` : escaped(o));
+    return (at ? '…' : '') + pieces.join('');
   };
   const row = ([href, title, section, text], query) => `<a class="search-result" href="${root}${href}"><div class="search-result-title">${escaped(title)}</div>` +
     `<div class="search-result-section">${escaped(section)}</div><div class="search-result-text">${excerpt(text, query)}</div></a>`;
