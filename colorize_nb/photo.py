@@ -23,6 +23,7 @@ from io import BytesIO
 from pathlib import Path
 from torch import Tensor
 from .errors import ColorizeError
+from .files import fetch_archive
 
 # %% ../nbs/reference/04_photo.ipynb #20f39168
 IMAGE_EXTENSIONS = {'.' + o for o in 'avif bmp gif jfif jp2 jpe jpeg jpg pbm pgm png pnm ppm tif tiff webp'.split()}
@@ -42,8 +43,7 @@ def find_photos(
 )->L: # files, sorted, each once
     "The photos of `source`. Raises `FileNotFoundError` if there is no such folder or file, `ValueError` if it holds no photo."
     if isinstance(source, str) and source.startswith(('http://', 'https://')):
-        from fastai.data.external import untar_data
-        source = untar_data(source)
+        source = fetch_archive(source)
     if isinstance(source, (str, Path)):
         if not Path(source).is_dir(): raise FileNotFoundError(f'no such folder: {source}')
         files = _walk(source)
