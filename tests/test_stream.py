@@ -160,3 +160,15 @@ def test_missing(tmp_path):
     with pytest.raises(FileNotFoundError, match='no such shard'): Shards(str(tmp_path/'{0..3}.tar'))
     for kind,source in (('webdataset', ['x.tar']), ('datasets', 'user/name')):
         with mock.patch.dict(sys.modules, {kind: None}), pytest.raises(ImportError, match=rf"pip install '.\[stream\]'"): PhotoStream(source)
+
+@pytest.mark.parametrize('source', ['pipe:touch {mark}', ['pipe:touch {mark}; cat x.tar'], ['gs:x.tar'], 'pipe:touch {mark}; echo ::x.tar'])
+def test_an_address_runs_no_program_unless_it_may(source, tmp_path, shards):
+    mark = tmp_path/'ran'
+    source = [o.format(mark=mark) for o in source] if isinstance(source, list) else source.format(mark=mark)
+    with pytest.raises(ValueError, match='may run a program') as e: list(PhotoStream(source))
+    assert not mark.exists() and len(str(e.value).splitlines()) == 1
+    assert len(list(PhotoStream([f'pipe:cat {shards[0]}'], commands=True))) == SIZES[0]
+
+def test_the_suffixes_of_photos_everywhere(tmp_path):
+    for o in ('jfif', 'jpe'): assert len(list(PhotoStream([tar(tmp_path/f'{o}.tar', [(f'a.{o}', photo(1))])]))) == 1
+    assert not list(PhotoStream([tar(tmp_path/'x.tar', [('a.svg', b'no photo')])])) and PhotoStream([tmp_path/'x.tar']).counts['unreadable'] == 0

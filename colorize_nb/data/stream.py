@@ -15,12 +15,12 @@ import random
 import torch
 from PIL import ImageOps
 from copy import copy
-from fastai.vision.all import DataBlock, DataLoaders, L, PILImage, TfmdDL, defaults, delegates, image_extensions, noop, patch, range_of
+from fastai.vision.all import DataBlock, DataLoaders, L, PILImage, TfmdDL, defaults, delegates, noop, patch, range_of
 from pathlib import Path
 from torch.utils.data import IterableDataset
 from .batches import PhotoBlock, mean_chroma, scan_photos
-from ..photo import find_photos, read_photo
-from ..errors import need
+from ..photo import IMAGE_EXTENSIONS, find_photos, read_photo
+from ..errors import ColorizeError, need
 
 # %% ../../nbs/reference/13_data.stream.ipynb #aafd4563
 def write_shards(
@@ -44,11 +44,15 @@ class Shards:
     "Pictures in tar files, as bytes"
     def __init__(self,
         source, # a pattern such as 'photos-{0000..0099}.tar', or a list of files or addresses
+        commands:bool=False, # may an address run a program, as `pipe:COMMAND` does? Only for lists of your own
     ):
         wds = need('webdataset', 'stream')
         self.urls = wds.shardlists.expand_urls(source) if isinstance(source, str) else [str(o) for o in L(source)]
         for o in self.urls:
-            if ':' not in o and not Path(o).is_file(): raise FileNotFoundError(f'no such shard: {o}')
+            kind = '' if Path(o).is_file() else o.partition(':')[0] if ':' in o else ''
+            if kind not in ('', 'http', 'https', 'file') and not commands:
+                raise ColorizeError(f'not read: {o!r}: {kind}: may run a program; PhotoStream(…, commands=True) allows it')
+            if not kind and not Path(o).is_file(): raise FileNotFoundError(f'no such shard: {o}')
 
     def limit(self,
         world:int, # ranks in all
@@ -67,7 +71,7 @@ class Shards:
         for url in urls:
             torn = []
             for s in need('webdataset', 'stream').tariterators.tarfile_samples([dict(url=url)], handler=lambda e: torn.append(e) or True):
-                if found := [k for k in s if f'.{k}' in image_extensions]: yield s[found[0]]
+                if found := [k for k in s if f'.{k}' in IMAGE_EXTENSIONS]: yield s[found[0]]
             if torn: failed()
 
 # %% ../../nbs/reference/13_data.stream.ipynb #2ae10ac4
@@ -127,11 +131,12 @@ class PhotoStream(IterableDataset):
         source, # shards (a pattern 'photos-{0000..0099}.tar' or a list of them), or a Hugging Face dataset or its name
         buffer:int=1000, # photos among which the next one is drawn, in each reader
         seed:int=42, # of the order
+        commands:bool=False, # may an address of a shard run a program? See `Shards`
         **kwargs, # of `HubPhotos`: `column`, `split`
     ):
         if buffer < 1: raise ValueError(f'a buffer holds at least 1 photo, not {buffer}')
-        tars = isinstance(source, (list, tuple, L, Path)) or isinstance(source, str) and source.endswith('.tar')
-        self.source = Shards(source) if tars else HubPhotos(source, **kwargs)
+        tars = isinstance(source, (list, tuple, L, Path)) or isinstance(source, str) and (source.endswith('.tar') or source.startswith('pipe:'))
+        self.source = Shards(source, commands) if tars else HubPhotos(source, **kwargs)
         self.buffer, self.seed = buffer, seed
         self.rows = torch.zeros(256, 3, dtype=torch.int64).share_memory_()
 
