@@ -11,7 +11,7 @@ from colorize_nb.color import rgb_to_lab
 from colorize_nb.models.unet import UNet
 from colorize_nb.errors import ColorizeError
 from colorize_nb.inference.colorizer import Colorizer
-from colorize_nb.photo import Photo, save_photo, to_tensor
+from colorize_nb.photo import FORMATS, Photo, read_photo, save_photo, to_tensor
 
 class Vivid(nn.Module):
     "A small random network, its colours so strong that many pixels leave sRGB"
@@ -179,6 +179,83 @@ def test_not_a_photo(colorizer, tmp_path):
         (tmp_path/name).write_bytes(data)
         for lenient in (False, True):
             with pytest.raises(ColorizeError, match=name): colorizer(tmp_path/name, lenient=lenient)
+
+OTHERS = {'EPS': b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 40 30\nshowpage\n', 'WMF': b'\xd7\xcd\xc6\x9a\0\0' + bytes(40), 'DDS': b'DDS ' + bytes(200)}
+OTHERS.update({fmt: None for fmt in ('ICO', 'TGA', 'PCX', 'SGI', 'IM', 'SPIDER', 'MSP', 'ICNS')})
+
+@pytest.mark.parametrize('fmt', OTHERS)
+def test_other_formats_are_refused_before_their_decoder_is_called(fmt, tmp_path, monkeypatch):
+    file, data = tmp_path/'holiday.jpg', OTHERS[fmt]
+    if data is None: (GREY.convert('1') if fmt == 'MSP' else GREY).save(data := io.BytesIO(), fmt)
+    file.write_bytes(data if isinstance(data, bytes) else data.getvalue())
+    def called(*args): raise AssertionError(f'the decoder of {fmt} was called')
+    monkeypatch.setitem(Image.OPEN, fmt, (called, Image.OPEN[fmt][1]))
+    assert fmt not in FORMATS
+    for read in (Photo, read_photo):
+        with pytest.raises(ValueError, match='cannot read .*holiday.jpg'): read(file)
+
+def hurt_exif(file, fmt='JPEG'):
+    "A photo that lies on its side and whose EXIF has a rational number, -1/0, that cannot be written again"
+    exif = Image.Exif()
+    exif.update({0x0112: 6, 0x013b: 'A. Photographer', 0x011a: 72.})
+    RGB.save(buf := io.BytesIO(), fmt, exif=exif)
+    assert (good := (72).to_bytes(4, 'big') + (1).to_bytes(4, 'big')) in buf.getvalue()
+    file.write_bytes(buf.getvalue().replace(good, b'\xff'*4 + bytes(4)))
+    return file
+
+def test_a_damaged_tag_costs_only_itself(colorizer, tmp_path):
+    file = hurt_exif(tmp_path/'x.jpg')
+    assert read_photo(file).size == RGB.size[::-1]
+    for suffix in ('.jpg', '.png', '.tif', '.webp'):
+        out = Image.open(save_photo(colorizer(file), tmp_path/f'out{suffix}'))
+        assert out.size == RGB.size[::-1] and out.getexif()[0x013b] == 'A. Photographer' and out.getexif().get(0x0112, 1) == 1
+
+def test_whatever_is_in_exif_the_picture_is_read(tmp_path):
+    exif = Image.Exif()
+    exif.update({0x013b: 'A. Photographer', 0x011a: 72., 0x010e: 'a view'})
+    exif[0x8769] = {0x9003: '1921:05:01 12:00:00', 0x829a: 0.01}
+    exif[0x8825] = {1: 'N', 2: (1., 2., 3.)}
+    RGB.resize((6, 4)).save(buf := io.BytesIO(), 'JPEG', exif=exif)
+    data, rng = buf.getvalue(), np.random.default_rng(0)
+    start = data.index(b'Exif')
+    for i in range(300):
+        bad = bytearray(data)
+        for at in rng.integers(start + 14, start + len(exif.tobytes()), 3): bad[at] = rng.integers(256)
+        (tmp_path/'x.jpg').write_bytes(bad)
+        assert sorted(Photo(tmp_path/'x.jpg').size) == sorted(read_photo(tmp_path/'x.jpg').size) == [4, 6]
+
+def test_a_thumbnail_of_the_grey_photo_does_not_stay(tmp_path):
+    GREY.resize((16, 12)).save(thumb := io.BytesIO(), 'JPEG')
+    def entry(tag, kind, value): return tag.to_bytes(2, 'little') + kind.to_bytes(2, 'little') + (1).to_bytes(4, 'little') + value.to_bytes(4, 'little')
+    ifd0 = (1).to_bytes(2, 'little') + entry(0x0112, 3, 1) + (26).to_bytes(4, 'little')
+    ifd1 = (2).to_bytes(2, 'little') + entry(0x0201, 4, 56) + entry(0x0202, 4, len(thumb.getvalue())) + bytes(4)
+    GREY.save(tmp_path/'x.jpg', exif=b'Exif\0\0II*\0\x08\0\0\0' + ifd0 + ifd1 + thumb.getvalue())
+    assert thumb.getvalue() in (tmp_path/'x.jpg').read_bytes()
+    assert thumb.getvalue()[:200] not in save_photo(Photo(tmp_path/'x.jpg').img, tmp_path/'y.jpg').read_bytes()
+
+@pytest.mark.parametrize('error', [RuntimeError, NotImplementedError, KeyError, TypeError])
+def test_whatever_a_decoder_raises_is_one_line(error, tmp_path, monkeypatch):
+    GREY.save(tmp_path/'x.png')
+    def broken(self): raise error('so\nbroken')
+    monkeypatch.setattr('PIL.PngImagePlugin.PngImageFile.load', broken)
+    for read in (Photo, read_photo):
+        with pytest.raises(ValueError, match=r"cannot read .*x.png: .?so") as e: read(tmp_path/'x.png')
+        assert '\n' not in str(e.value)
+
+def test_libtiff_says_nothing_itself(tmp_path, capfd):
+    GREY.save(buf := io.BytesIO(), 'TIFF', compression='tiff_adobe_deflate')
+    data = bytearray(buf.getvalue())
+    data[20:60] = bytes(40)
+    (tmp_path/'x.tif').write_bytes(data)
+    with pytest.raises(ValueError): Photo(tmp_path/'x.tif')
+    with pytest.raises(ValueError): read_photo(tmp_path/'x.tif')
+    assert capfd.readouterr().err == ''
+
+@pytest.mark.parametrize('size', [(2_000_000, 8), (8, 2_000_000)])
+def test_strips_are_refused_before_they_are_decoded(size, tmp_path):
+    Image.new('1', size).save(tmp_path/'x.png')
+    for read in (Photo, read_photo):
+        with pytest.raises(ValueError, match='x.png: .*a side may have 65500'): read(tmp_path/'x.png')
 
 @pytest.mark.parametrize('size', [(1, 1), (2, 1), (1, 5000), (5000, 1), (3, 700), (63, 65)])
 @pytest.mark.parametrize('suffix', ['.png', '.jpg', '.webp'])
