@@ -43,6 +43,10 @@ def test_guide_lists_all_options(root, helps):
     known = {k: set(re.findall(r'^  (?:-\w[^,]*, )?(--[\w-]+)', v, flags=re.M)) - {'--help'} for k, v in helps.items()}
     assert listed == known
 
+def test_guide_names_all_extras(root):
+    extras = re.findall(r'^(\w+)_requirements *=', (root/'settings.ini').read_text(encoding='utf-8'), flags=re.M)
+    assert set(re.findall(r"'\.\[(\w+)\]'", (root/'nbs'/'guide.ipynb').read_text(encoding='utf-8'))) == set(extras)
+
 def test_readme_has_the_two_commands(root):
     lines = (root/'README.md').read_text(encoding='utf-8').splitlines()
     assert 'pip install . && colorize-demo' in lines and "pip install -e '.[dev]' && pytest" in lines
