@@ -48,7 +48,7 @@ def test_no_module_of_ours_by_string(module):
 
 def code_cells(nb): return [''.join(c['source']) for c in json.loads(nb.read_text(encoding='utf-8'))['cells'] if c['cell_type'] == 'code']
 
-def exported(source): return bool(re.search(r'^#\| *exporti?\b', source, re.M))
+def exported(source): return bool(re.search(r'^#\| *export[is]?\b', source, re.M))
 
 @pytest.mark.parametrize('nb', CHAPTERS, ids=lambda o: o.stem)
 def test_named_after_its_module(nb):
