@@ -189,10 +189,15 @@ def ab(self:Colorizer,
 
 # %% ../../nbs/reference/22_inference.colorizer.ipynb #col00009
 _pid = os.getpid() # of the process that imported this
+MOST_SEEN = 2**23 # pixels that a network looks at; one needs up to half a kilobyte of memory
 
 def _check_number(name, value, least, most):
     if not (isinstance(value, Real) and least <= value <= most):
         raise ColorizeError(f'{name} is a number from {least} to {most}, not {value}')
+
+def _check_seen(size):
+    if size[0]*size[1] <= MOST_SEEN: return
+    raise ColorizeError(f'the network would look at {size[0]}x{size[1]} pixels, more than {MOST_SEEN:,}: a smaller size needs less memory')
 
 # %% ../../nbs/reference/22_inference.colorizer.ipynb #col00010
 @patch
@@ -204,7 +209,6 @@ def chromas(self:Colorizer,
     size:int=None, # short side of what the model sees, 16 to 2048 pixels; None: its own
     hints:list=None, # see `hint_map`; of one photo only
     mirror:bool=None, # as `Colorizer`'s own by default
-    bs:int=8, # photos at once
 )->list: # of `ChromaUpsampler`
     "The model's chroma for photos (`ColorizeError` if it isn't finite)"
     if os.getpid() != _pid: torch.set_num_threads(1)
@@ -212,10 +216,11 @@ def chromas(self:Colorizer,
     if size is not None: _check_number('size', size, 16, 2048)
     if hints and len(photos) > 1: raise ColorizeError('hints are points of one photo, not of a list')
     seen = [working_size(o.size, size or self.size) for o in photos]
+    for o in seen: _check_seen(o)
     given = hint_map(hints, photos[0].size, seen[0]) if hints else None
     res = [None]*len(photos)
     for one in dict.fromkeys(seen):
-        same = [i for i,o in enumerate(seen) if o == one]
+        same, bs = [i for i,o in enumerate(seen) if o == one], max(1, min(8, 2**20//(one[0]*one[1])))
         for batch in (same[i:i+bs] for i in range(0, len(same), bs)):
             L = torch.cat([rgb_to_net(to_tensor(photos[i].shrink(one)))[0] for i in batch])
             ab = self.ab(L, given, mirror).cpu()
@@ -238,6 +243,7 @@ def __call__(self:Colorizer,
 )->Image.Image|list: # RGB of the same size, upright; RGBA if the photo has transparency; for a list a list
     "Colour a photo: its lightness stays, its colours are the model's"
     if not isinstance(image, (list, tuple)): return self([image], saturation, lenient, **kwargs)[0]
+    if any(isinstance(o, Image.Image) and 0 in o.size for o in image): raise ColorizeError('a picture without pixels is no photo')
     photos = [as_photo(o, lenient) for o in image]
     return [paint(o, chroma) for o,chroma in zip(photos, self.chromas(photos, saturation, **kwargs))]
 
