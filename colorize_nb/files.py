@@ -11,11 +11,37 @@ __all__ = ['whole', 'sha256', 'read_hashes', 'check_sha256', 'save_whole', 'read
 import hashlib
 import os
 import pickle
+import platform
 import re
+import secrets
+import time
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from .errors import ColorizeError
+
+# %% ../nbs/reference/01_files.ipynb #parts001
+def _here():
+    "This machine's name, for the name of a file"
+    return re.sub(r'\W', '', platform.node())[:32]
+
+def _running(pid):
+    "Is there a process of this number? On Windows, which has no harmless way to ask, yes"
+    if os.name == 'nt': return True
+    try: os.kill(pid, 0)
+    except ProcessLookupError: return False
+    except OSError: pass
+    return True
+
+@cache
+def _clear_parts(folder):
+    "Delete unfinished files whose process is gone; a folder is searched once by each process"
+    for o in folder.glob('.*.part'):
+        if not (m := re.fullmatch(r'\.(\w*)-(\d+)-[0-9a-f]{16}\.part', o.name)): continue
+        with suppress(OSError):
+            dead = m[1] == _here() and not _running(int(m[2]))
+            if dead or time.time() - o.lstat().st_mtime > 86400: o.unlink()
 
 # %% ../nbs/reference/01_files.ipynb #a6d10c11
 def _sync_folder(folder):
@@ -29,11 +55,12 @@ def _sync_folder(folder):
 def whole(
     file:Path, # what the file will be called
 ): # yields a binary file to write to
-    "Write `file` whole or not at all; an `OSError` names it"
+    "Write `file` whole or not at all, never through a link; an `OSError` names it"
     file = Path(file)
-    part = file.with_name(f'.{file.name}.{os.getpid()}.part')
+    part = file.with_name(f'.{_here()}-{os.getpid()}-{secrets.token_hex(8)}.part')
+    _clear_parts(file.parent)
     try:
-        with open(part, 'wb') as f:
+        with open(part, 'xb') as f:
             yield f
             f.flush()
             os.fsync(f.fileno())

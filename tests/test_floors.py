@@ -21,7 +21,7 @@ def imported(file, module):
         elif (o.module or '').partition('.')[0] == 'colorize_nb': base = o.module.split('.')[1:]
         else: continue
         name = '.'.join(base)
-        if (LIB/Path(*base)).is_dir(): yield from ('.'.join([*base, a.name]) for a in o.names)
+        if (LIB/Path(*base)).is_dir(): yield from ('.'.join([*base, a.name]) for a in o.names if a.name != '__version__')
         else: yield name
 
 FILES = {'.'.join(o.relative_to(LIB).with_suffix('').parts): o for o in sorted(LIB.rglob('*.py')) if not o.name.startswith('_')}
