@@ -11,7 +11,7 @@ from colorize_nb.color import rgb_to_lab
 from colorize_nb.models.unet import UNet
 from colorize_nb.errors import ColorizeError
 from colorize_nb.inference.colorizer import Colorizer
-from colorize_nb.photo import FORMATS, Photo, read_photo, save_photo, to_tensor
+from colorize_nb.photo import FORMATS, Photo, find_photos, is_ours, mark_of, read_photo, save_photo, to_tensor
 
 class Vivid(nn.Module):
     "A small random network, its colours so strong that many pixels leave sRGB"
@@ -278,3 +278,22 @@ def test_24_megapixels(colorizer, tmp_path): large((6000, 4000), colorizer, tmp_
 
 @pytest.mark.slow
 def test_108_megapixels(colorizer, tmp_path): large((12000, 9000), colorizer, tmp_path)
+
+@pytest.mark.parametrize('suffix', ['.jpg', '.png', '.tif', '.webp'])
+def test_results_are_no_photos(suffix, tmp_path):
+    GREY.save(tmp_path/'x.png')
+    exif = Image.Exif()
+    exif[0x0131] = 'Another Program'
+    GREY.save(tmp_path/f'another{suffix}', exif=exif)
+    ours = save_photo(RGB, tmp_path/f'holiday{suffix}', mark='size=128 weights=0123abcd')
+    assert is_ours(ours) and mark_of(ours) == 'size=128 weights=0123abcd'
+    assert [o.name for o in find_photos(tmp_path)] == [f'another{suffix}', 'x.png']
+    ours.write_bytes(ours.read_bytes()[:-3000])
+    assert mark_of(ours) is None
+
+@pytest.mark.parametrize('suffix', ['.jpg', '.png', '.tif', '.webp'])
+def test_what_an_encoder_chokes_on_is_left_out(suffix, tmp_path):
+    img = RGB.copy()
+    img.info.update(exif=b'Exif\0\0MM\0*' + b'\xff'*40, dpi=('a', 'b'))
+    out = Image.open(save_photo(img, tmp_path/f'out{suffix}', mark='here'))
+    assert out.size == RGB.size and mark_of(tmp_path/f'out{suffix}') == 'here'
