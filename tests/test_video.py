@@ -1,0 +1,225 @@
+"colorize-video: times, sound and size as they were, a kill or Ctrl-C loses nothing, a damaged film is one line"
+import subprocess, sys, time
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from fastcore.script import CliError
+from PIL import Image
+
+av = pytest.importorskip('av')
+from colorize_nb.commands.video import colorize_video
+from colorize_nb.errors import ColorizeError
+from colorize_nb.inference import video
+from colorize_nb.inference.colorizer import Colorizer
+from colorize_nb.inference.video import FilmColorizer, Steady, color_film, frames_of, open_film
+from colorize_nb.models.unet import UNet
+
+TICK = Fraction(1, 600)
+TIMES = [0, 24, 60, 84, 130, 150, 174, 200, 240, 300]  # a variable frame rate
+
+@pytest.fixture(scope='module')
+def colorizer():
+    torch.manual_seed(0)
+    return Colorizer(UNet(nf=4, depth=4), size=32)
+
+def pictures(n=len(TIMES), size=(64, 48), cut=None):
+    "A window that wanders over soft noise; from frame `cut` on over another"
+    for i in range(n):
+        rng = np.random.default_rng(int(cut is not None and i >= cut))
+        photo = Image.fromarray(rng.integers(0, 255, (9, 16), dtype=np.uint8)).resize((160, 90), Image.Resampling.BICUBIC)
+        yield photo.crop((i, 10, i + size[0], 10 + size[1])).convert('RGB')
+
+def write_clip(path, size=(64, 48), sound=False, times=TIMES, **kwargs):
+    with av.open(str(path), 'w') as out:
+        film = out.add_stream('mpeg4', rate=25)
+        film.width, film.height = size
+        film.pix_fmt, film.codec_context.time_base, film.codec_context.qmax = 'yuv420p', TICK, 2
+        tone = out.add_stream('aac', rate=8000, layout='mono') if sound else None
+        for img,t in zip(pictures(len(times), size, **kwargs), times):
+            frame = av.VideoFrame.from_image(img).reformat(format='yuv420p')
+            frame.pts, frame.time_base = t, TICK
+            out.mux(film.encode(frame))
+        out.mux(film.encode())
+        for i in range(4*sound):
+            frame = av.AudioFrame.from_ndarray(np.full((1, 1024), 0.1, np.float32), 'fltp', 'mono')
+            frame.sample_rate, frame.pts = 8000, 1024*i
+            out.mux(tone.encode(frame))
+        if sound: out.mux(tone.encode())
+    return path
+
+def lie_on_its_side(path):
+    "Say in an mp4 that the film is to be turned by 90 degrees"
+    data = path.read_bytes()
+    at = data.index(b'tkhd') + 4 + 40  # the matrix, after version 0's other fields
+    new = b''.join(int(o).to_bytes(4, 'big', signed=True) for o in (0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30))
+    path.write_bytes(data[:at] + new + data[at + 36:])
+
+def shown(path):
+    "Each frame's pixels and time in ticks"
+    with open_film(path) as film:
+        base = film.streams.video[0].time_base
+        return [(np.asarray(o), round(t*base/TICK)) for o,t in frames_of(film)]
+
+def sound_of(path):
+    with av.open(str(path)) as film: return [bytes(p) for p in film.demux(film.streams.audio[0]) if p.size] if film.streams.audio else []
+
+def same(a, b): return len(a) == len(b) and all(np.array_equal(x, y) and s == t for (x, s),(y, t) in zip(a, b))
+
+@pytest.mark.parametrize('sound', [False, True])
+@pytest.mark.parametrize('ending', ['mp4', 'mkv'])
+def test_times_sound_and_odd_sizes_stay(colorizer, tmp_path, sound, ending):
+    source, out = write_clip(tmp_path/'in.mp4', (62, 46), sound), tmp_path/f'out.{ending}'
+    assert color_film(colorizer, source, out) == len(TIMES)
+    frames = shown(out)
+    tick = 1 if ending == 'mkv' else 0  # which rounds times to milliseconds
+    assert all(abs(a - frames[0][1] - b) <= tick for (_, a),b in zip(frames, TIMES)) and len(frames) == len(TIMES)
+    assert sound_of(out) == sound_of(source) and bool(sound_of(out)) == sound
+    assert sorted(o.name for o in tmp_path.iterdir()) == ['in.mp4', out.name]
+    colour = np.mean([np.ptp(o.astype(int), axis=-1).mean() for o,_ in frames])
+    assert colour > 2
+    grey = [np.asarray(Image.fromarray(o).convert('L'), float) for o,_ in (frames[4], shown(source)[4])]
+    assert np.abs(grey[0] - grey[1]).mean() < 12
+
+def test_odd_sides_get_a_copy_of_their_edge(tmp_path):
+    with av.open(str(tmp_path/'x.mp4'), 'w') as out:
+        with open_film(write_clip(tmp_path/'in.mp4')) as film: stream = video.add_pictures(out, film.streams.video[0], (31, 17))
+        out.mux(video.encode(stream, Image.new('RGB', (31, 17), 'white'), 0))
+        out.mux(stream.encode())
+    [(px, _)] = shown(tmp_path/'x.mp4')
+    assert px.shape == (18, 32, 3) and px.min() > 240
+
+def test_a_film_that_lies_on_its_side_comes_out_upright(colorizer, tmp_path):
+    lie_on_its_side(source := write_clip(tmp_path/'in.mp4'))
+    before = shown(source)
+    assert before[0][0].shape == (64, 48, 3)
+    color_film(colorizer, source, tmp_path/'out.mp4')
+    after = shown(tmp_path/'out.mp4')
+    assert after[0][0].shape == (64, 48, 3)
+    a, b = (o[0][0].astype(float).mean(-1).ravel() for o in (before, after))
+    assert np.corrcoef(a, b)[0, 1] > 0.9
+
+def stop_after(n, calls=0):
+    def stopped():
+        nonlocal calls
+        calls += 1
+        return calls > n
+    return stopped
+
+def test_ctrl_c_leaves_a_playable_film_and_resume_makes_the_rest(colorizer, tmp_path):
+    source, out = write_clip(tmp_path/'in.mp4', sound=True), tmp_path/'out.mp4'
+    color_film(colorizer, source, tmp_path/'undisturbed.mp4')
+    done = color_film(colorizer, source, out, stopped=stop_after(4))
+    assert 0 < done < len(TIMES) and [t for _,t in shown(out)] == TIMES[:done]
+    with pytest.raises(ColorizeError, match='go on with --resume'): color_film(colorizer, source, out)
+    with pytest.raises(ColorizeError, match='other settings'): color_film(colorizer, source, out, quality=50, resume=True)
+    assert color_film(colorizer, source, out, resume=True) == len(TIMES)
+    assert [t for _,t in shown(out)] == TIMES and sound_of(out) == sound_of(source)
+    a, b = (np.stack([o for o,_ in shown(p)]).astype(int) for p in (tmp_path/'undisturbed.mp4', out))
+    assert np.abs(a - b).mean() < 2  # the filter remembers; the encoder begins a segment anew
+    assert not (tmp_path/'out.mp4.parts').exists()
+
+CHILD = """
+import sys, time
+from pathlib import Path
+from colorize_nb.inference import video
+from colorize_nb.inference.colorizer import Colorizer
+video._write_segment.__defaults__ = None
+class Slow(video.FilmColorizer):
+    def __call__(self, img):
+        time.sleep(0.02)
+        return super().__call__(img)
+video.FilmColorizer = Slow
+film = video.colour_segments
+video.colour_segments = lambda *args: film(*args, most=3)
+c = Colorizer.from_pretrained(sys.argv[1])
+video.color_film(c, Path(sys.argv[2]), Path(sys.argv[3]))
+"""
+
+def test_a_kill_loses_less_than_a_segment(colorizer, tmp_path):
+    source, out = write_clip(tmp_path/'in.mp4', times=[24*i for i in range(60)]), tmp_path/'out.mp4'
+    weights = colorizer.save(tmp_path/'weights')
+    child = subprocess.Popen([sys.executable, '-c', CHILD, str(weights), str(source), str(out)])
+    parts = tmp_path/'out.mp4.parts'
+    for _ in range(600):
+        if len([*parts.glob('*.nut')]) >= 2: break
+        time.sleep(0.05)
+    child.kill()
+    child.wait()
+    done = [o.name for o in sorted(parts.glob('*.nut'))]
+    assert 2 <= len(done) < 20 and not out.exists()
+    asked = []
+    class Noting(FilmColorizer):
+        def __call__(self, img):
+            asked.append(img)
+            return super().__call__(img)
+    with pytest.MonkeyPatch.context() as m:
+        m.setattr(video, 'FilmColorizer', Noting)
+        assert color_film(Colorizer.from_pretrained(weights), source, out, resume=True) == 60
+    assert len(asked) == 60 - 3*len(done)
+    assert [t for _,t in shown(out)] == [24*i for i in range(60)]
+
+def test_what_is_no_film_is_one_line(colorizer, tmp_path):
+    source = write_clip(tmp_path/'in.mp4')
+    damaged, text, out = tmp_path/'damaged.mp4', tmp_path/'text.mp4', tmp_path/'out.mp4'
+    damaged.write_bytes(source.read_bytes()[:source.stat().st_size//2])
+    text.write_text('no film')
+    weights = str(colorizer.save(tmp_path/'weights'))
+    for o in (damaged, text, tmp_path/'none.mp4'):
+        with pytest.raises(CliError, match=o.name) as e: colorize_video(str(o), str(out), weights=weights)
+        assert '\n' not in str(e.value)
+    for o,says in ((source, 'the film itself'), (tmp_path/'x.gif', 'mp4'), (tmp_path/'no'/'x.mp4', 'no such folder')):
+        with pytest.raises(CliError, match=says): colorize_video(str(source), str(o), weights=weights)
+    assert not [o for o in tmp_path.iterdir() if o.name.startswith(('out', '.'))]
+
+def test_subtitles_stay_and_a_file_that_cannot_hold_them_is_refused(colorizer, tmp_path):
+    (tmp_path/'in.srt').write_text('1\n00:00:00,100 --> 00:00:00,300\nA dog barks\n')
+    write_clip(tmp_path/'in.mp4')
+    with av.open(str(tmp_path/'in.mp4')) as film, av.open(str(tmp_path/'in.srt')) as text, av.open(str(tmp_path/'in.mkv'), 'w') as out:
+        to = {o: out.add_stream_from_template(o.streams[0]) for o in (film, text)}
+        for o in (text, film):
+            for p in o.demux(o.streams[0]):
+                if not p.size: continue
+                p.stream = to[o]
+                out.mux(p)
+    with pytest.raises(ColorizeError, match=r'out.mp4: subtitle \(.*\) does not fit .*out.mkv takes it'): color_film(colorizer, tmp_path/'in.mkv', tmp_path/'out.mp4')
+    color_film(colorizer, tmp_path/'in.mkv', tmp_path/'out.mkv')
+    with av.open(str(tmp_path/'out.mkv')) as film: assert [b'A dog barks'] == [bytes(p) for p in film.demux(film.streams.subtitles[0]) if p.size]
+
+def test_options_do_what_they_say(colorizer, tmp_path):
+    source, weights = write_clip(tmp_path/'in.mp4'), str(colorizer.save(tmp_path/'weights'))
+    size = {}
+    for name,kwargs in dict(grey=dict(saturation=0.), rough=dict(quality=20), fine=dict(quality=90)).items():
+        assert colorize_video(str(source), str(tmp_path/f'{name}.mp4'), weights=weights, **kwargs) == 0
+        size[name] = (tmp_path/f'{name}.mp4').stat().st_size
+    assert size['rough'] < size['fine']
+    assert max(np.ptp(o.astype(int), axis=-1).mean() for o,_ in shown(tmp_path/'grey.mp4')) < 2
+
+class Restless(torch.nn.Module):
+    "Answers another colour each time"
+    def __init__(self):
+        super().__init__()
+        self.rng = torch.Generator().manual_seed(0)
+    def forward(self, L): return (0.3 + 0.1*torch.randn(1, 2, 1, 1, generator=self.rng)).expand(len(L), 2, *L.shape[-2:])
+
+def changes(steady, frames):
+    film = FilmColorizer(Colorizer(Restless(), size=48), steady)
+    means = np.array([np.asarray(film(o), float).mean((0, 1)) for o in frames])
+    return np.abs(np.diff(means, axis=0)).mean(1)
+
+def test_flicker_is_halved_and_a_cut_begins_anew():
+    frames = list(pictures(12))
+    assert changes(0.85, frames)[3:].mean() < changes(0., frames)[3:].mean()/2
+    before, after = (2*torch.from_numpy(np.array(o.convert('L'))/255).float()[None, None] - 1 for o in pictures(2, cut=1))
+    steady, ab = Steady(1.), torch.ones(1, 2, 48, 64)
+    steady(before, ab)
+    assert steady(before, 0*ab).mean() > 0.99
+    assert torch.equal(steady(after, 0*ab), 0*ab)
+
+def test_importing_needs_no_pyav():
+    code = "import sys; sys.modules['av'] = None\nimport colorize_nb.commands.video, colorize_nb.inference.video\n" \
+           "from colorize_nb.errors import NotInstalled\ntry: colorize_nb.commands.video.colorize_video('a.mp4', 'b.mp4')\n" \
+           "except Exception as e: print(e)"
+    says = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True).stdout
+    assert "av is not installed: pip install '.[video]'" in says
