@@ -7,7 +7,7 @@ Docs: https://colorize-nb.github.io/colorize_nb/reference/photo.html.md"""
 # %% auto #0
 __all__ = ['FORMATS', 'MAX_SIDE', 'IMAGE_EXTENSIONS', 'open_image', 'is_ours', 'mark_of', 'find_photos', 'clean_exif', 'upright',
            'read_photo', 'to_tensor', 'to_image', 'reading', 'array_to_image', 'open_photo', 'icc_transforms', 'bands',
-           'Photo', 'as_photo', 'save_photo']
+           'Photo', 'as_photo', 'color_spread', 'has_color', 'save_photo']
 
 # %% ../nbs/reference/04_photo.ipynb #69e229a8
 import numpy as np
@@ -22,6 +22,7 @@ from io import BytesIO
 from pathlib import Path
 from torch import Tensor
 from . import __version__
+from .color import rgb_to_lab
 from .errors import ColorizeError
 from .files import whole
 from .files import fetch_archive
@@ -237,7 +238,9 @@ def array_to_image(
     if x.ndim==3 and x.shape[-1]==1: x = x[..., 0]
     if x.ndim not in (2, 3) or x.ndim==3 and x.shape[-1] not in (3, 4) or 0 in x.shape:
         raise ColorizeError(f'cannot read an array of shape {x.shape}: not a picture')
-    if x.dtype.kind in 'fb': x = (np.clip(x.astype(np.float32), 0, 1)*255).round().astype(np.uint8)
+    if x.dtype.kind in 'fb': x = (np.nan_to_num(x.astype(np.float32), posinf=1, neginf=0).clip(0, 1)*255).round().astype(np.uint8)
+    if x.dtype.kind in 'iu' and x.min() >= 0 and x.max() <= 65535:  # other integers, and other orders of bytes
+        x = x.astype(np.uint8 if x.dtype.itemsize == 1 or x.dtype.itemsize > 2 and x.max() <= 255 else np.uint16)
     if x.dtype==np.uint16 and x.ndim==3: x = ((x.astype(np.uint32) + 128)//257).astype(np.uint8)
     if x.dtype not in (np.uint8, np.uint16): raise ColorizeError(f'cannot read an array of {x.dtype}: not a picture')
     return Image.fromarray(x)
@@ -283,6 +286,14 @@ def bands(
     for y in range(0, size[1], n): yield y,min(y+n, size[1])
 
 # %% ../nbs/reference/04_photo.ipynb #adbd9f3e
+def _white(img):
+    "Which number is white in a picture of 32 bits: 1, 255 or 65535, or what one pixel in a thousand exceeds"
+    px = np.asarray(img)
+    px = px[::px.shape[0]//1000 + 1, ::px.shape[1]//1000 + 1]
+    px = px[np.isfinite(px)]
+    top = np.quantile(px, 0.999) if px.size else 1
+    return next((w for w in (1, 255, 65535) if top <= w), top)
+
 class Photo:
     "A photo of any kind, read as bands of 8-bit sRGB."
     def __init__(self,
@@ -292,8 +303,7 @@ class Photo:
         self.img = open_photo(source, lenient)
         self.size,self.has_alpha = self.img.size,self.img.has_transparency_data
         self.deep = self.img.mode[0] in 'IF'
-        top = self.img.getextrema()[1] if self.img.mode in ('I', 'F') else 65535
-        self.white = next((w for w in (1, 255, 65535) if top<=w), top)
+        self.white = _white(self.img) if self.img.mode in ('I', 'F') else 65535
         self.to_srgb,self.from_srgb = icc_transforms(self.img)
         with reading(getattr(self.img, 'filename', '') or 'the image'): self.rgb(0, 1)
 
@@ -325,6 +335,24 @@ def as_photo(
 )->Photo: # Of it
     "A `Photo` of anything that is one; what has been read already is not read again."
     return image if isinstance(image, Photo) else Photo(image, lenient)
+
+# %% ../nbs/reference/04_photo.ipynb #photo031
+def color_spread(
+    photo:Photo, # of any size; looked at 64 pixels wide and high
+)->float: # mean distance, ΔE
+    "How far the *ab* of pixels lies from the mean *ab* of the pixels as light"
+    lab = rgb_to_lab(to_tensor(photo.shrink((64, 64))))[0].flatten(1)
+    level = (lab[0]/5).long().clamp(0, 20)
+    sums = torch.zeros(2, 21).index_add_(1, level, lab[1:])
+    mean = sums/torch.bincount(level, minlength=21).clamp(min=1)
+    return (lab[1:] - mean[:, level]).norm(dim=0).mean().item()
+
+def has_color(
+    photo:Photo, # of any size
+)->bool: # False for grey, sepia and tinted prints
+    "Does a photo have colours already?"
+    return color_spread(photo) > 3
+
 
 # %% ../nbs/reference/04_photo.ipynb #fd3e8ea0
 def _marked(exif, mark):

@@ -11,7 +11,7 @@ from colorize_nb.color import rgb_to_lab
 from colorize_nb.models.unet import UNet
 from colorize_nb.errors import ColorizeError
 from colorize_nb.inference.colorizer import Colorizer
-from colorize_nb.photo import FORMATS, Photo, find_photos, is_ours, mark_of, read_photo, save_photo, to_tensor
+from colorize_nb.photo import FORMATS, Photo, array_to_image, find_photos, has_color, is_ours, mark_of, read_photo, save_photo, to_tensor
 
 class Vivid(nn.Module):
     "A small random network, its colours so strong that many pixels leave sRGB"
@@ -297,3 +297,24 @@ def test_what_an_encoder_chokes_on_is_left_out(suffix, tmp_path):
     img.info.update(exif=b'Exif\0\0MM\0*' + b'\xff'*40, dpi=('a', 'b'))
     out = Image.open(save_photo(img, tmp_path/f'out{suffix}', mark='here'))
     assert out.size == RGB.size and mark_of(tmp_path/f'out{suffix}') == 'here'
+
+@pytest.mark.parametrize('odd', [1.001, float('inf'), float('nan'), -9.])
+def test_one_pixel_does_not_decide_what_is_white(odd, tmp_path):
+    px = np.asarray(GREY).astype(np.float32)/255
+    px[5, 5] = odd
+    Image.fromarray(px).save(tmp_path/'x.tif')
+    photo = Photo(tmp_path/'x.tif')
+    assert photo.white == 1 and np.abs(np.asarray(photo.rgb(0, 100)).astype(int)[10:, :, 0] - np.asarray(GREY)[10:]).max() <= 1
+
+@pytest.mark.parametrize('dtype', ['int64', 'int32', 'uint32', '>u2', '>i4', '>f4'])
+def test_arrays_of_other_numbers(dtype):
+    px = np.asarray(GREY)
+    x = (px/255).astype(dtype) if 'f' in dtype else (px*np.uint16(257) if dtype == '>u2' else px).astype(dtype)
+    assert (np.asarray(Photo(x).rgb(0, 100))[..., 0] == px).all()
+    with pytest.raises(ColorizeError, match='not a picture'): array_to_image(np.full((4, 4), -1, np.int64))
+
+@pytest.mark.parametrize('tint', [(1, 1, 1), (0.75, 0.95, 1.3), (1.2, 1, 0.8)])
+def test_tinted_prints_have_no_colours(tint, tmp_path):
+    bands = [GREY.point([min(255, int(255*(v/255)**a)) for v in range(256)]) for a in tint]
+    Image.merge('RGB', bands).save(tmp_path/'x.jpg', quality=60)
+    assert not has_color(Photo(tmp_path/'x.jpg')) and has_color(Photo(RGB))
