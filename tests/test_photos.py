@@ -318,3 +318,7 @@ def test_tinted_prints_have_no_colours(tint, tmp_path):
     bands = [GREY.point([min(255, int(255*(v/255)**a)) for v in range(256)]) for a in tint]
     Image.merge('RGB', bands).save(tmp_path/'x.jpg', quality=60)
     assert not has_color(Photo(tmp_path/'x.jpg')) and has_color(Photo(RGB))
+
+def test_a_profile_of_another_space_does_not_stay(colorizer, tmp_path):
+    RGB.convert('LAB').save(tmp_path/'x.tif', icc_profile=profile('LAB'))
+    assert 'icc_profile' not in colorizer(tmp_path/'x.tif').info

@@ -80,7 +80,8 @@ def paint(
     out = Image.new('RGBA' if photo.has_alpha else 'RGB', photo.size)
     def band(ys): out.paste(_paint_band(photo, chroma, *ys), (0, ys[0]))
     for _ in in_threads(band, list(bands(photo.size))): pass
-    keep = ('exif', 'dpi') if photo.to_srgb and not photo.from_srgb else ('exif', 'dpi', 'icc_profile')
+    fits = photo.img.info.get('icc_profile', b'')[16:20] == b'RGB '  # a profile of grey, inks or Lab does not describe the result
+    keep = ('exif', 'dpi', 'icc_profile') if fits else ('exif', 'dpi')
     out.info.update({k: photo.img.info[k] for k in keep if k in photo.img.info})
     return out
 
