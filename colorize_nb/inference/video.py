@@ -265,6 +265,7 @@ def check_container(film, out):
 
 def _format(out): return {'.mkv':'matroska', '.mov':'mov'}.get(out.suffix.lower(), 'mp4')
 
+# %% ../../nbs/reference/25_inference.video.ipynb #vidjoin1
 def _packets(container, to):
     "The packets of a container, each with the stream it goes to and its time in seconds"
     for p in container.demux([*to]):
