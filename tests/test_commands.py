@@ -162,6 +162,19 @@ def test_colorize_never_overwrites_an_input(trained, tmp_path):
     assert not res.rc and [o.read_bytes() for o in files] == before
     assert {o.name for o in tmp_path.iterdir()} == {'a.png', 'a_colour.png', 'a_colour_2.png', 'a_colour_colour.png'}
 
+def test_a_picture_of_the_users_own_stays_and_other_settings_are_work(trained, tmp_path):
+    photo(tmp_path/'x.png')
+    own = photo(tmp_path/'x_colour.png', seed=1).read_bytes()
+    args = 'colorize', 'x.png', '--weights', trained.folder, '--resume'
+    for more, said in (((), 'x_colour_2.png'), ((), ''), (('--saturation', 2), 'x_colour_2.png'), (('--size', 48), 'x_colour_2.png')):
+        res = command(*args, *more, cwd=tmp_path)
+        assert not res.rc and res.out.strip() == said, res.err
+    assert (tmp_path/'x_colour.png').read_bytes() == own
+    (tmp_path/'x_colour_2.png').write_bytes((tmp_path/'x_colour_2.png').read_bytes()[:-200])
+    assert command(*args, '--size', 48, cwd=tmp_path).out.strip() == 'x_colour_2.png'
+    res = command('colorize', 'x.png', '--weights', trained.folder, '--suffix=-new', '--format', 'jpg', '--quality', 50, cwd=tmp_path)
+    assert not res.rc and res.out.strip() == 'x-new.jpg' and Image.open(tmp_path/'x-new.jpg').format == 'JPEG'
+
 def test_colorize_goes_on_past_a_bad_file(trained, tmp_path):
     photo(tmp_path/'good.jpg')
     (tmp_path/'text.jpg').write_text('not a photo')

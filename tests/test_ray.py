@@ -11,7 +11,9 @@ from PIL import Image
 from colorize_nb.commands.ray import colorize_ray, plan
 from colorize_nb.inference.actors import ColorActor, color_in_actors, on_ray
 from colorize_nb.models.unet import UNet
+from colorize_nb.inference.batch import settings_of
 from colorize_nb.inference.colorizer import Colorizer
+from colorize_nb.photo import save_photo
 
 class Noting(Colorizer):
     "Notes in a file which process coloured which photo, and takes its time"
@@ -71,11 +73,12 @@ def test_refused_before_ray_starts(change, says, photos, weights, tmp_path):
 def test_ray_is_not_installed(photos, weights, tmp_path):
     with mock.patch.dict(sys.modules, {'ray': None}), pytest.raises(CliError, match=r"pip install '.\[ray\]'"): colorize_ray(str(photos), str(tmp_path/'out'), weights)
 
-def test_all_is_done_already(photos, tmp_path, capsys):
+def test_all_is_done_already(photos, weights, tmp_path, capsys):
+    mark = settings_of(Colorizer.from_pretrained(weights))
     for o in plan(photos, tmp_path/'out')[1]:
         o.parent.mkdir(exist_ok=True)
-        o.touch()
-    assert colorize_ray(str(photos), str(tmp_path/'out'), resume=True) == 0
+        save_photo(Image.new('RGB', (8, 8)), o, mark=mark)
+    assert colorize_ray(str(photos), str(tmp_path/'out'), weights, resume=True) == 0
     assert '14 of 14 photos were done already' in capsys.readouterr().err
 
 @pytest.mark.slow

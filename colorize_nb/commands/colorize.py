@@ -14,7 +14,7 @@ import sys
 from fastcore.script import call_parse, is_cli
 from pathlib import Path
 from typing import Annotated
-from .common import Between, Device, Saturation, Weights, command
+from .common import Between, Device, OneOf, Saturation, Weights, command
 from ..errors import ColorizeError
 from ..inference.batch import color_photos, gather, result_names
 
@@ -33,6 +33,9 @@ def _point(
 def colorize(
     *photo:Annotated[str, {'nargs':'+', 'metavar':'PHOTO'}], # photos, folders of photos, or patterns such as 'scans/*.jpg'
     out:str=None, # folder for the results; default: beside each photo
+    suffix:str='_colour', # what the name of a result has more than its photo's
+    format:Annotated[str, OneOf(('jpg', 'png', 'tif', 'webp'))]=None, # of the results, jpg, png, tif or webp; default: the photo's
+    quality:Annotated[int, Between(1, 100)]=None, # of JPEG and WebP; default: 99, and without loss
     weights:Weights=None,
     size:Annotated[int, Between(16, 2048)]=None, # short side of what the network sees, pixels; default: what the weights were made for
     saturation:Saturation=1.,
@@ -40,10 +43,11 @@ def colorize(
     device:Device='auto',
     compare:bool=False, # also write x_colour_compare.jpg: before and after, side by side
     recursive:bool=False, # search folders in folders too; in --out they are made again
-    resume:bool=False, # leave out photos whose results are there
+    resume:bool=False, # leave out photos whose results are there, made with the same settings
     lenient:bool=False, # take what there is of a truncated file
 )->int: # exit code: 0, or 1 if anything failed
     "Colour photos: x.jpg becomes x_colour.jpg. Of a colour photo only the lightness is used"
+    if not suffix or {'/', '\\', '\0'} & {*suffix}: raise ColorizeError(f'--suffix is a part of a name, such as _colour, not {suffix!r}')
     photos, folders, wrong = gather(photo, Path(out) if out else None, recursive, resume)
     for o in wrong: print(f'colorize: {o}', file=sys.stderr)
     if not photos: return 1
@@ -54,6 +58,6 @@ def colorize(
     colorizer = Colorizer.from_pretrained(weights, device=device)
     colorizer.size = size or colorizer.size
     if hints and not colorizer.takes_hints: raise ColorizeError('--hint needs a network that takes hints; this one takes none')
-    results = result_names(photos, folders, ('',) + ('_compare',)*compare)
-    errors = color_photos(colorizer, photos, results, resume, compare=compare, lenient=lenient, saturation=saturation, hints=hints)
+    results = result_names(photos, folders, ('',) + ('_compare',)*compare, suffix, format)
+    errors = color_photos(colorizer, photos, results, resume, compare=compare, lenient=lenient, quality=quality, saturation=saturation, hints=hints)
     return int(bool(wrong or any(errors)))

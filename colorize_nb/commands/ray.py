@@ -9,13 +9,12 @@ __all__ = ['plan', 'colorize_ray']
 
 # %% ../../nbs/reference/56_commands.ray.ipynb #fddceacd
 import os
-import sys
 from fastcore.script import call_parse
 from pathlib import Path
 from typing import Annotated
 from .common import Between, Saturation, Weights, command
 from ..inference.actors import color_in_actors, on_ray
-from ..inference.batch import Progress, photos_in, result_names
+from ..inference.batch import left_to_do, photos_in, report, result_names, settings_of
 
 # %% ../../nbs/reference/56_commands.ray.ipynb #1c84b26c
 def plan(
@@ -28,20 +27,6 @@ def plan(
     if files == [source] and not source.exists(): raise FileNotFoundError(f'no such folder or photo: {source}')
     folders = [dest/(o.parent.relative_to(source) if source.is_dir() else '') for o in files]
     return files, [o for o, in result_names(files, folders)]
-
-# %% ../../nbs/reference/56_commands.ray.ipynb #a009e9d2
-def say_done(
-    done, # from `color_in_actors`
-    files:list, # photos
-    results:list, # for each, the file of its result
-)->list: # photos that failed
-    "Print each result, or what went wrong, and keep the bar at the foot of the terminal"
-    bar, failed = Progress(len(files)), []
-    for i,error in done:
-        if error: failed.append(files[i])
-        bar.say(f'colorize-ray: {error}' if error else results[i], sys.stderr if error else None)
-        bar.step()
-    return failed
 
 # %% ../../nbs/reference/56_commands.ray.ipynb #7e1fa047
 @call_parse
@@ -58,18 +43,17 @@ def colorize_ray(
     actors:Annotated[int, Between(1, 10_000)]=None, # processes that colour, on this machine or the cluster that RAY_ADDRESS names; default: one per core of this one
 )->int: # exit code: 0, or 1 if anything failed
     "Colour an archive on Ray: photos are divided between actors, and what one that dies had in hand is done again"
-    pairs = list(zip(*plan(Path(source), Path(dest), recursive)))
-    todo = [(a, b) for a,b in pairs if not (resume and b.exists())]
-    if len(todo) < len(pairs): print(f'colorize-ray: {len(pairs) - len(todo)} of {len(pairs)} photos were done already', file=sys.stderr)
-    if not todo: return 0
+    files, results = plan(Path(source), Path(dest), recursive)
+    results = [[o] for o in results]
     from colorize_nb.inference.colorizer import Colorizer
     colorizer = Colorizer.from_pretrained(weights)
     colorizer.size = size or colorizer.size
-    files, results = map(list, zip(*todo))
-    for o in {o.parent for o in results}: o.mkdir(parents=True, exist_ok=True)
+    mark = settings_of(colorizer, saturation)
+    todo = left_to_do(results, mark if resume else None, 'colorize-ray')
+    if not todo: return 0
+    photos, to = [files[i] for i in todo], [results[i] for i in todo]
     actors = actors or os.cpu_count()
     with on_ray(actors) as ray:
-        done = color_in_actors(ray, colorizer, files, results, actors, saturation=saturation, lenient=lenient)
-        failed = say_done(done, files, results)
-    if failed and len(files) > 1: print(f'colorize-ray: {len(failed)} of {len(files)} photos failed: {" ".join(", ".join(map(str, failed)).split())}', file=sys.stderr)
-    return int(bool(failed))
+        done = color_in_actors(ray, colorizer, photos, to, actors, saturation=saturation, lenient=lenient, mark=mark)
+        errors = report(((todo[i], error) for i,error in done), files, results, len(todo), 'colorize-ray')
+    return int(any(errors))
