@@ -185,6 +185,7 @@ OTHERS.update({fmt: None for fmt in ('ICO', 'TGA', 'PCX', 'SGI', 'IM', 'SPIDER',
 
 @pytest.mark.parametrize('fmt', OTHERS)
 def test_other_formats_are_refused_before_their_decoder_is_called(fmt, tmp_path, monkeypatch):
+    Image.init()
     file, data = tmp_path/'holiday.jpg', OTHERS[fmt]
     if data is None: (GREY.convert('1') if fmt == 'MSP' else GREY).save(data := io.BytesIO(), fmt)
     file.write_bytes(data if isinstance(data, bytes) else data.getvalue())
