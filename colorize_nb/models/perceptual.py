@@ -48,21 +48,27 @@ def visible(
     "RGB as a classifier gets it: colours a little outside of the gamut stay, so that a gradient leads them back"
     return net_to_rgb(L.as_subclass(Tensor), ab.as_subclass(Tensor).float(), clip=False).clamp(-.2, 1.2)
 
+# %% ../../nbs/course/18_models.perceptual.ipynb #a1d99f0f
+def _head(
+    ci:int, # channels in
+    nf:int, # filters
+)->nn.Sequential: # (B,ci,H,W) -> logits (B,1,H,W)
+    "Judges each place by what the classifier sees there"
+    convs = nn.Conv2d(ci, nf, 1), nn.Conv2d(nf, nf, 3, padding=1), nn.Conv2d(nf, 1, 1)
+    first, second, last = map(spectral_norm, convs)
+    return nn.Sequential(first, nn.LeakyReLU(.2), second, nn.LeakyReLU(.2), last)
+
 # %% ../../nbs/course/18_models.perceptual.ipynb #a1d99f0e
 class FeatureDiscriminator(nn.Module):
     "Judges patches by what a frozen classifier sees in them (after Sauer et al. 2021); conditional, for it sees L and ab as one picture"
     def __init__(self,
-        net:nn.Module=None, # RGB (B,3,H,W) in [-1,1] -> five feature maps; default: EfficientNet-Lite0, trained on ImageNet
-        channels:tuple=(24, 40, 112, 320), # of the last four of them
+        net:EfficientNetLite0=None, # default: trained on ImageNet
         nf:int=64, # filters of the heads
     ):
         super().__init__()
         net = load_imagenet(EfficientNetLite0()) if net is None else net
         self.frozen = [net.eval().requires_grad_(False)]  # in a list, it is none of this module's parameters: not trained, not saved
-        def head(ci):
-            c1, c2, c3 = nn.Conv2d(ci, nf, 1), nn.Conv2d(nf, nf, 3, padding=1), nn.Conv2d(nf, 1, 1)
-            return nn.Sequential(spectral_norm(c1), nn.LeakyReLU(.2), spectral_norm(c2), nn.LeakyReLU(.2), spectral_norm(c3))
-        self.heads = nn.ModuleList(head(c) for c in channels)
+        self.heads = nn.ModuleList(_head(c, nf) for c in (24, 40, 112, 320))  # channels of the last four feature maps
 
     def _apply(self, fn, recurse=True):
         "The classifier follows the heads to their device"

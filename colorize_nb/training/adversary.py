@@ -99,5 +99,4 @@ class Adversary(Opponent):
         g = self.gan.g_loss(self.D(self.x, self.pred))     # a scalar
         self.learn.loss_grad = self.loss_grad + self.weight*g
         self.record(gan=g)
-    @property
-    def metrics(self): return L(AdversaryMetric(self, o) for o in self.history)
+    metrics = property(lambda self: L(AdversaryMetric(self, o) for o in self.history))

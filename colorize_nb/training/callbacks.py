@@ -10,6 +10,7 @@ __all__ = ['EMA', 'DevicePrecision', 'best_precision', 'Preview']
 # %% ../../nbs/course/08_training.callbacks.ipynb #9c87754e
 import matplotlib.pyplot as plt
 import torch
+from contextlib import ExitStack
 from copy import deepcopy
 from fastai.vision.all import AMPMode, L, MixedPrecision, Tensor, get_model, patch, show_image
 from functools import partial
@@ -64,8 +65,9 @@ class DevicePrecision(MixedPrecision, StatefulCallback):
     "fastai's `MixedPrecision` for the device that the model is on, not for CUDA alone, and for D as well"
     order = MixedPrecision.order
     scalers, back = (), ()  # G's and D's; their states, until training begins
-    inside = False  # is autocast on?
+    stack = ExitStack()  # holds autocast while it is on
     def before_fit(self):
+        self.stack = ExitStack()
         device, fp16 = next(self.model.parameters()).device.type, self.amp_mode == AMPMode.FP16
         self.autocast, self.scales = torch.autocast(device, dtype=torch.float16 if fp16 else torch.bfloat16), L()
         opponents = self.learn._grab_cbs(Opponent)
@@ -73,12 +75,8 @@ class DevicePrecision(MixedPrecision, StatefulCallback):
         for o,s in zip(self.scalers, self.back): o.load_state_dict(s)
         self.learn.scaler, self.back = self.scalers[0], ()
         for o,scaler in zip(opponents, self.scalers[1:]): o.descend = partial(scaled_descend, o, scaler)
-    def before_batch(self):
-        self.autocast.__enter__()
-        self.inside = True
-    def leave(self):
-        if self.inside: self.autocast.__exit__(None, None, None)
-        self.inside = False
+    def before_batch(self): self.stack.enter_context(self.autocast)
+    def leave(self): self.stack.close()
     def after_loss(self): self.leave()
     def after_cancel_batch(self): self.leave()  # no `after_loss` will
     def after_fit(self):

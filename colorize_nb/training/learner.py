@@ -71,6 +71,7 @@ def load(self:ColorLearner,
         raise ValueError(f'cannot use {file}: not from a training of this kind, or damaged ({type(e).__name__})') from e
     return self
 
+# %% ../../nbs/course/09_training.learner.ipynb #aeaa541f
 @patch
 def _restore(self:ColorLearner, state, with_opt, strict):
     full = set(state) == {'model', 'opt', 'callbacks'}

@@ -123,7 +123,7 @@ class Leg(StatefulCallback):
 def recipe_photos(
     sources:list, # folders of photos
     skip:tuple=(), # names of folders in them that are left out
-    hold:int=20, # every so manieth photo of each source is kept aside
+    hold:int=20, # every `hold`-th photo of each source is kept aside
 )->tuple: # four lists of photos: for training, held out, grey, unreadable
     "Sort photos into those that train and those that never do. Grey and unreadable ones are left out of both."
     train, held, grey, unreadable = [], [], [], []
