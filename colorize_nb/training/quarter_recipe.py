@@ -134,11 +134,10 @@ STAGES = (Stage('decoder', .065, 1e-3, encoder=False),
           Stage('adversarial', .82, 2e-4, perceptual=.1, gan=.02),
           Stage('cool', 1., 2e-4, perceptual=.1, gan=.01, fall=.02))
 
-_SIZES = 96, 128, 160, 192
 AGAIN = (Stage('all', .55, 6e-4, fall=.4),  # from weights that are there already
-         Stage('perceptual', .77, 3e-4, _SIZES, perceptual=.1, fall=.6),
-         Stage('adversarial', .85, 2e-4, _SIZES, perceptual=.1, gan=.02),
-         Stage('cool', 1., 2e-4, _SIZES, perceptual=.1, gan=.01, fall=.02))
+         Stage('perceptual', .77, 3e-4, perceptual=.1, fall=.6),
+         Stage('adversarial', .85, 2e-4, perceptual=.1, gan=.02),
+         Stage('cool', 1., 2e-4, perceptual=.1, gan=.01, fall=.02))
 
 # %% ../../nbs/reference/44_training.quarter_recipe.ipynb #b758c600
 def stage_at(
