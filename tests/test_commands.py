@@ -260,7 +260,7 @@ def test_without_weights_the_packages_own(tmp_path):
     ('colorize-train {photos} --epochs 0', '--epochs must be at least 1'),
     ('colorize-train {photos} --precision fp8', "'fp8'"),
     ('colorize-train {photos} --out text.jpg', 'text.jpg'),
-    ('colorize-recipe {photos} --recipe cake', "--recipe is one of default, small, quarter, not 'cake'"),
+    ('colorize-recipe {photos} --recipe cake', "--recipe is one of quarter, first, small, not 'cake'"),
     ('colorize-recipe {photos} --recipe quarter', '--recipe quarter needs --minutes'),
     ('colorize-recipe {photos} --recipe quarter --minutes 0', '--recipe quarter needs --minutes'),
     ('colorize-recipe {photos} --recipe quarter --minutes 1 --precision fp16', 'precision is auto, fp32 or bf16'),
