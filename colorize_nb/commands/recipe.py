@@ -47,7 +47,7 @@ def follow_recipe(
 @command('colorize-recipe', less=', and so does a smaller --workers')
 def recipe(
     source:Annotated[str, {'nargs':'+'}], # folders of photos, searched recursively
-    recipe:Annotated[str, OneOf(('default', 'small', 'quarter'))]='default', # default, small, to try, or quarter, for the network that takes hints
+    recipe:Annotated[str, OneOf(('quarter', 'first', 'small'))]='quarter', # quarter, which made the weights in the package; first, which made version 1; small, to try
     From:str=None, # with quarter: weights to begin with, model.safetensors or its folder; default: a classifier's
     out:str='trained', # folder for what is written; a training in it that is not done is continued
     skip:Annotated[str, {'nargs':'+'}]=(), # names of folders in SOURCE that are left out

@@ -1,4 +1,4 @@
-"""Frozen eyes first, then everything, then what classifiers see, then an adversary, and a cool-down
+"""How the weights in the package were trained: frozen eyes first, then everything, then what classifiers see, then an adversary, and a cool-down
 
 Docs: https://colorize-nb.github.io/colorize_nb/reference/training.quarter_recipe.html.md"""
 
@@ -6,7 +6,8 @@ Docs: https://colorize-nb.github.io/colorize_nb/reference/training.quarter_recip
 
 # %% auto #0
 __all__ = ['STAGES', 'AGAIN', 'look_at', 'survey', 'near', 'set_names', 'choose_photos', 'Stage', 'stage_at', 'rate', 'Lite1',
-           'Lite2', 'load_lite', 'look_through', 'distance', 'verdict', 'Run', 'recipe_settings', 'follow_quarter']
+           'Lite2', 'load_lite', 'look_through', 'distance', 'verdict', 'Run', 'recipe_settings', 'follow_quarter',
+           'turn_up']
 
 # %% ../../nbs/reference/44_training.quarter_recipe.ipynb #e26ce8c3
 import hashlib
@@ -37,7 +38,7 @@ from ..photo import find_photos, read_photo
 from ..tables import bytes_to_net
 from .callbacks import best_precision
 from .checkpoint import NotFinite, check_readable, finite
-from .recipe import SmoothL1
+from .recipe import SmoothL1, strengthen
 
 # %% ../../nbs/reference/44_training.quarter_recipe.ipynb #60deb7c8
 def look_at(
@@ -518,3 +519,14 @@ def follow_quarter(
     done = run.fit(**kwargs)
     save_model(run.ema, stages[-1].shown, out)
     return done
+
+# %% ../../nbs/reference/44_training.quarter_recipe.ipynb #ship0001
+@torch.no_grad()
+def turn_up(
+    model:QuarterUNet, # changed in place
+    strength:float, # factor of its colours, 1 changes nothing
+)->QuarterUNet: # the same model
+    "Make predicted colours stronger, and leave given ones as strong as they are"
+    strengthen(model, strength)
+    for level in model.decoder: level.hint.weight[:, :2] /= strength
+    return model

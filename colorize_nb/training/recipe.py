@@ -1,4 +1,4 @@
-"""How the colorizer that comes with the package is trained: four stages, one command, and two knobs at the end
+"""How the first weights were trained, and what the second recipe builds on: four stages, one command, and two knobs at the end
 
 Docs: https://colorize-nb.github.io/colorize_nb/reference/training.recipe.html.md"""
 
@@ -74,7 +74,7 @@ class Stage:
     fall:float=0. # fraction of the stage, its end, in which the learning rate falls to a twentieth
 
 RECIPES = dict(
-    default=(Stage('l1', 400_000, 64, 1e-3),
+    first=(Stage('l1', 400_000, 64, 1e-3),
              Stage('perceptual', 125_000, 64, 1e-3, perceptual=0.1, dropout=0.1),
              Stage('adversarial', 85_000, 64, 2e-4, perceptual=0.1, gan=0.02, dropout=0.1),
              Stage('large', 40_000, 96, 3e-4, bs=16, perceptual=0.1, gan=0.02, dropout=0.1, fall=1.)),
