@@ -205,7 +205,9 @@ def report(
     return errors
 
 # %% ../../nbs/reference/23_inference.batch.ipynb #7c5565d3
-def count(n:int)->str:
+def count(
+    n:int, # photos
+)->str:
     "So many photos, in words"
     return f'{n:,} photo{"s"*(n != 1)}'
 

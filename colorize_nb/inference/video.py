@@ -171,7 +171,7 @@ def encode(
 class Segments:
     "The part of a film that is done, in a folder"
     def __init__(self,
-        folder:Path,
+        folder:Path, # of the segments, made if needed
         made_with:dict, # settings; JSON
         resume:bool=False, # go on with what is there
     ):
