@@ -267,7 +267,8 @@ def icc_transforms(
     try:
         profile,srgb = ImageCms.ImageCmsProfile(BytesIO(icc)),ImageCms.createProfile('sRGB')
         mode = {'GRAY':'L', 'CMYK':'CMYK', 'RGB ':'RGB'}.get(profile.profile.xcolor_space)
-        if mode!='RGB' and mode!=img.mode: return None,None
+        grey = mode == 'L' and img.mode in ('L', 'LA', 'La', 'I', 'F', 'I;16', 'I;16B', 'I;16L', 'I;16N')
+        if mode!='RGB' and mode!=img.mode and not grey: return None,None
         to = ImageCms.buildTransform(profile, srgb, mode, 'RGB')
         back = ImageCms.buildTransform(srgb, profile, 'RGB', 'RGB') if mode=='RGB' else None
     except (ImageCms.PyCMSError, OSError): return None,None
@@ -313,7 +314,7 @@ class Photo:
         if self.deep: o = array_to_image(np.asarray(o, np.float32)/self.white)
         if o.mode in ('La', 'RGBa'): o = o.convert(o.mode[:-1] + 'A')
         if not self.to_srgb: return o.convert('RGB')
-        return self.to_srgb.apply(o if o.mode in ('L', 'CMYK') and not self.from_srgb else o.convert('RGB'))
+        return self.to_srgb.apply(o.convert(self.to_srgb.input_mode))
 
     def alpha(self, y0:int, y1:int)->Image.Image:
         "Transparency of rows `y0` to `y1`, 8-bit"
@@ -384,7 +385,7 @@ def save_photo(
     path = Path(path)
     if not (fmt := Image.registered_extensions().get(path.suffix.lower())) or fmt not in Image.SAVE or fmt not in FORMATS:
         raise ColorizeError(f'cannot write {path}: no image format is known by {path.suffix!r}')
-    kwargs = {k:img.info[k] for k in ('exif', 'icc_profile', 'dpi') if img.info.get(k)}
+    kwargs = {k:img.info[k] for k in ('exif', 'icc_profile', 'dpi') if img.info.get(k) not in (None, b'', (1, 1))}  # (1, 1): a TIFF that gives none
     if fmt=='JPEG': img,kwargs = img.convert('RGB'),dict(kwargs, quality=quality or 99, subsampling=0)
     if fmt=='WEBP': kwargs.update(dict(quality=quality) if quality else dict(lossless=True, exact=True, quality=20, method=2))
     try:

@@ -323,3 +323,28 @@ def test_tinted_prints_have_no_colours(tint, tmp_path):
 def test_a_profile_of_another_space_does_not_stay(colorizer, tmp_path):
     RGB.convert('LAB').save(tmp_path/'x.tif', icc_profile=profile('LAB'))
     assert 'icc_profile' not in colorizer(tmp_path/'x.tif').info
+
+def grey_profile(gamma=1.):
+    "A profile of grey with a tone curve of its own"
+    curve = b'curv' + bytes(4) + (1).to_bytes(4, 'big') + int(gamma*256).to_bytes(2, 'big') + bytes(2)
+    white = b'XYZ ' + bytes(4) + b''.join(int(v*65536).to_bytes(4, 'big') for v in (0.9642, 1, 0.8249))
+    tags = b'wtpt' + (156).to_bytes(4, 'big') + (20).to_bytes(4, 'big') + b'kTRC' + (176).to_bytes(4, 'big') + (14).to_bytes(4, 'big')
+    body = (2).to_bytes(4, 'big') + tags + white + curve
+    head = (128 + len(body)).to_bytes(4, 'big') + bytes(4) + bytes([2, 0x20, 0, 0]) + b'mntrGRAYXYZ ' + bytes(12) + b'acsp' + bytes(28)
+    head += b''.join(int(v*65536).to_bytes(4, 'big') for v in (0.9642, 1, 0.8249))
+    return head.ljust(128, b'\0') + body
+
+@pytest.mark.parametrize('kind', ['LA', 'I;16'])
+def test_a_profile_of_grey_counts_at_any_depth_and_with_alpha(kind, tmp_path):
+    deep = Image.fromarray(np.asarray(GREY).astype(np.uint16)*257)
+    for name, img in dict(plain=GREY, other=deep if kind == 'I;16' else GREY.convert('LA')).items():
+        img.save(tmp_path/f'{name}.tif', icc_profile=grey_profile())
+    plain, other = (np.asarray(Photo(tmp_path/f'{o}.tif').rgb(0, 100)).astype(int) for o in ('plain', 'other'))
+    assert np.abs(plain[..., 0] - np.asarray(GREY)).mean() > 10  # the profile says something
+    assert np.abs(plain - other).max() <= 1
+
+@pytest.mark.parametrize('suffix', ['.jpg', '.png', '.tif', '.webp'])
+def test_no_resolution_is_invented(suffix, colorizer, tmp_path):
+    GREY.save(tmp_path/'x.tif')
+    out = Image.open(save_photo(colorizer(tmp_path/'x.tif'), tmp_path/f'out{suffix}'))
+    assert 282 not in getattr(out, 'tag_v2', {}) and (suffix == '.tif' or 'dpi' not in out.info)
