@@ -24,7 +24,7 @@ def check_imagenet():
     except RuntimeError as e: raise ColorizeError(one_line(e)) from e
 
 def follow_recipe(
-    name:str, # default, small or quarter
+    name:str, # quarter, first or small
     sources:list, # folders of photos
     out:Path, # folder for what is written
     minutes:float|None, # length of this leg; of 'quarter', until it is done
