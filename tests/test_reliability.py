@@ -494,9 +494,9 @@ def test_a_photo_that_vanishes_and_one_that_is_read_only(tmp_path, colorize, mon
     files = [photo(tmp_path/f'{i}.png') for i in range(3)]
     files[0].chmod(0o444)
     before = save_photo
-    def save_and_remove(img, path, **kwargs):
+    def save_and_remove(img, path, *args):
         files[1].unlink(missing_ok=True)
-        return before(img, path, **kwargs)
+        return before(img, path, *args)
     monkeypatch.setattr('colorize_nb.photo.save_photo', save_and_remove)
     rc, out, err = colorize(*files)
     assert rc == 1 and out == [str(tmp_path/f'{i}_colour.png') for i in (0, 2)] and err[0] == f'colorize: cannot read {files[1]}: no such file'
