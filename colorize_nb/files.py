@@ -167,6 +167,7 @@ def unpack(
         raise ColorizeError(f'cannot unpack {file}: {" ".join(str(e).split())}') from e
     return Path(folder)
 
+# %% ../nbs/reference/01_files.ipynb #unpack2b
 def fetch_archive(
     url:str, # of an archive
 )->Path: # the folder

@@ -295,6 +295,7 @@ def _white(img):
     top = np.quantile(px, 0.999) if px.size else 1
     return next((w for w in (1, 255, 65535) if top <= w), top)
 
+# %% ../nbs/reference/04_photo.ipynb #adbd9f3f
 class Photo:
     "A photo of any kind, read as bands of 8-bit sRGB."
     def __init__(self,

@@ -62,4 +62,4 @@ def test_chapters_stay_short(nb):
     cells, course = code_cells(nb), nb in COURSE
     assert len(cells) <= (45 if course else 60), f'{len(cells)} code cells: one idea a chapter'
     longest = max(cells, key=lines)
-    assert lines(longest) <= (25 if course else 45), f'a cell of {lines(longest)} lines: {longest[:60]}'
+    assert lines(longest) <= (25 if course else 40), f'a cell of {lines(longest)} lines: {longest[:60]}'

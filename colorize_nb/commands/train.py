@@ -108,6 +108,7 @@ def span(
     if seconds < 90: return f'{seconds:.0f} s'
     return f'{seconds/60:.0f} min' if seconds < 5400 else f'{seconds/3600:.1f} h'
 
+# %% ../../nbs/reference/52_commands.train.ipynb #row0002b
 def show_epochs(
     stream=None, # where to; None: standard output
 ): # a fastai `Callback`
@@ -216,7 +217,6 @@ def train(
         dls = read_photos(sources, size, bs, seed, workers, max_unreadable, From)
         with whole(out/'training.json') as f: f.write(json.dumps(dict(options=options), indent=1).encode())
         files = train_pix2pix(dls, out, note, options, resume=resume, every=60*save_every, skip_bad=skip_bad)
-    for o in files: print(o)
-    print(f'Now: colorize PHOTO --weights {out}')
+    print(*files, f'Now: colorize PHOTO --weights {out}', sep='\n')
     if any(out.glob('models/checkpoint_*.pth')): print('To go on with the training: the same command with --resume')
     return exit_code('colorize-train', note)

@@ -216,6 +216,7 @@ def resume(self:ColorLearner,
         return file
     if files: raise ValueError(f'none of the checkpoints in {files[0].parent} is whole')
 
+# %% ../../nbs/reference/40_training.checkpoint.ipynb #e457ee80
 @patch
 def forget_checkpoints(self:ColorLearner):
     "Delete the checkpoints of a training that is done, and their folder if nothing else is in it"

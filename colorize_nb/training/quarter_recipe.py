@@ -257,8 +257,11 @@ class Run:
 
     def cast(self): return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
 
-    @property
-    def file(self)->Path: return self.out/'checkpoint.pth'
+# %% ../../nbs/reference/44_training.quarter_recipe.ipynb #eefebe0a
+@patch(as_prop=True)
+def file(self:Run)->Path:
+    "Where all that it needs to go on is kept"
+    return self.out/'checkpoint.pth'
 
 # %% ../../nbs/reference/44_training.quarter_recipe.ipynb #rec00010
 @patch
