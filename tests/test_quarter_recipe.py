@@ -15,7 +15,7 @@ from colorize_nb.training import quarter_recipe
 from colorize_nb.training.checkpoint import NotFinite
 from colorize_nb.training.quarter_recipe import Run, Stage, follow_quarter
 
-STAGES = (Stage('all', 1., 1e-3, (32, 64), 2, ema=.5),)
+STAGES = (Stage('all', 1., 1e-3, 64, 2, ema=.5),)
 
 @pytest.fixture(scope='module')
 def photos(tmp_path_factory):

@@ -120,7 +120,7 @@ class Batches(torch.utils.data.Dataset):
     "Batch i of a training, drawn from `seed` and i alone: it can go on anywhere, with any number of workers"
     def __init__(self,
         sets:dict, # name -> photos
-        size:int|tuple, # side of the squares, pixels; of several, each batch draws one
+        size:int, # side of the squares, pixels
         bs:int, # pictures in a batch
         seed:int=42, # of everything random
         n:int=10**9, # batches
@@ -134,6 +134,5 @@ class Batches(torch.utils.data.Dataset):
     def __len__(self): return self.n
     def __getitem__(self, i):
         rng = np.random.default_rng((self.seed, i))
-        size = self.size if isinstance(self.size, int) else int(rng.choice(self.size))
         photos = [o[rng.integers(len(o))] for o in (self.sets[k] for k in rng.choice(len(self.sets), self.bs, p=self.chances))]
-        return [torch.stack(o) for o in zip(*(draw_picture(f, size, rng) for f in photos))]
+        return [torch.stack(o) for o in zip(*(draw_picture(f, self.size, rng) for f in photos))]

@@ -6,8 +6,8 @@ Docs: https://colorize-nb.github.io/colorize_nb/reference/evaluation.folder.html
 
 # %% auto #0
 __all__ = ['MIN_COLOR', 'SCORES', 'COLUMNS', 'read_square', 'ColorPhotos', 'efficientnet', 'efficientnet_features', 'row_name',
-           'color_rows', 'score_batch', 'summarize', 'evaluate_files', 'show_figure', 'table', 'contact_sheet',
-           'spread', 'write_results', 'with_lpips']
+           'predict_ab', 'color_rows', 'score_batch', 'summarize', 'evaluate_files', 'show_figure', 'table',
+           'contact_sheet', 'spread', 'write_results', 'with_lpips']
 
 # %% ../../nbs/reference/30_evaluation.folder.ipynb #da5eaf41
 import json
@@ -85,23 +85,36 @@ def efficientnet_features(
     "Say what EfficientNet-Lite0 sees in pictures, for `frechet_distance`"
     return efficientnet().to(rgb.device).embed(rgb*2 - 1)
 
-# %% ../../nbs/reference/30_evaluation.folder.ipynb #ad84740b
+# %% ../../nbs/reference/30_evaluation.folder.ipynb #pred0001
 def row_name(
     saturation:float, # strength of the colours
 )->str:
     "Say what the table calls the colorizer at this strength"
     return 'model' if saturation == 1 else f'model x{saturation:g}'
 
+# %% ../../nbs/reference/30_evaluation.folder.ipynb #pred0002
+@torch.inference_mode()
+def predict_ab(
+    colorizer, # a `Colorizer`
+    rgb:Tensor, # true colours in [0,1], (B,3,H,W)
+    size:int=None, # short side of what the network sees, pixels; by default the colorizer's own
+    hints:Tensor=None, # of the network's size, see `Colorizer.ab`
+)->Tensor: # ab (B,2,H,W)
+    "The colorizer's colours at full size, enlarged along the edges of the lightness"
+    w, h = rgb.shape[:-3:-1]
+    small = F.interpolate(rgb, working_size((w, h), size or colorizer.size)[::-1], mode='bicubic', antialias=True).clamp(0, 1)
+    L, small_L = rgb_to_net(rgb)[0], rgb_to_net(small)[0]
+    given = () if hints is None else (hints,)
+    return ChromaUpsampler(small_L, colorizer.ab(small_L, *given).to(L), (w, h))(L)
+
+# %% ../../nbs/reference/30_evaluation.folder.ipynb #ad84740b
 def color_rows(
     colorizer, # a `Colorizer`
     rgb:Tensor, # true colours in [0,1], (B,3,H,W)
     saturations=(1.,), # strengths of the colours
 )->dict: # name of the row -> RGB in [0,1], (B,3,H,W)
     "Make a batch grey, colour it at each strength, and add the truth"
-    w, h = rgb.shape[:-3:-1]
-    small = F.interpolate(rgb, working_size((w, h), colorizer.size)[::-1], mode='bicubic', antialias=True).clamp(0, 1)
-    L, small_L = rgb_to_net(rgb)[0], rgb_to_net(small)[0]
-    ab = ChromaUpsampler(small_L, colorizer.ab(small_L).to(L), (w, h))(L)
+    L, ab = rgb_to_net(rgb)[0], predict_ab(colorizer, rgb)
     models = {row_name(s): lab_to_gamut(L, s*ab) for s in saturations}
     return {'grey': lab_to_gamut(L, 0*ab), **models, 'truth': rgb}
 

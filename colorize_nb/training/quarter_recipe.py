@@ -116,18 +116,13 @@ class Stage:
     name:str # of its weights
     until:float # where it ends, as a part of the whole, in (0,1]
     lr:float # learning rate; the encoder's is a third
-    size:int|tuple=128 # side of the squares, pixels; of several, each batch draws one
+    size:int=128 # side of the squares, pixels
     bs:int=16 # pictures in a batch
     encoder:bool=True # does the encoder learn?
     perceptual:float=0. # weight of the perceptual term, which looks at half of each batch: it costs as much as all the rest
     gan:float=0. # weight of the adversarial term
     fall:float=1. # the rate at its end, as a part of `lr`
     ema:float=0.997 # decay of the moving average
-
-    @property
-    def shown(self)->int: # pixels
-        "The short side of what the network should look at"
-        return self.size if isinstance(self.size, int) else 128
 
 STAGES = (Stage('decoder', .065, 1e-3, encoder=False),
           Stage('all', .54, 8e-4, fall=.6),
@@ -415,7 +410,7 @@ def look(self:Run,
 def end_stage(self:Run, stage:Stage):
     "Keep the stage's weights"
     self.save()
-    save_model(self.ema, stage.shown, self.out/f'{stage.name}.safetensors')
+    save_model(self.ema, stage.size, self.out/f'{stage.name}.safetensors')
     self.log(ended=stage.name, **self.look())
 
 # %% ../../nbs/reference/44_training.quarter_recipe.ipynb #rec00001
@@ -484,8 +479,7 @@ def recipe_settings(
     "What must be the same for a training to go on"
     names = '\n'.join('/'.join(Path(f).parts[-2:]) for o in train.values() for f in o)
     photos = f'{sum(map(len, train.values()))} ({hashlib.sha256(names.encode(errors="surrogateescape")).hexdigest()[:8]})'
-    return dict(photos=photos, stages=[asdict(s) | dict(size=s.size if isinstance(s.size, int) else list(s.size)) for s in stages],
-                start=start and sha256(start)[:8])
+    return dict(photos=photos, stages=[asdict(s) for s in stages], start=start and sha256(start)[:8])
 
 # %% ../../nbs/reference/44_training.quarter_recipe.ipynb #d9c478b8
 def follow_quarter(
@@ -520,7 +514,7 @@ def follow_quarter(
               settings=recipe_settings(train, stages, start))
     if start and not run.file.exists(): run.take(start)
     done = run.fit(**kwargs)
-    save_model(run.ema, stages[-1].shown, out)
+    save_model(run.ema, stages[-1].size, out)
     return done
 
 # %% ../../nbs/reference/44_training.quarter_recipe.ipynb #ship0001
