@@ -24,8 +24,7 @@ from torch import Tensor
 from . import __version__
 from .color import rgb_to_lab
 from .errors import ColorizeError
-from .files import whole
-from .files import fetch_archive
+from .files import fetch_archive, whole
 
 # %% ../nbs/reference/04_photo.ipynb #photo011
 FORMATS = 'AVIF BMP GIF HEIF JPEG JPEG2000 MPO PNG PPM TIFF WEBP'.split()

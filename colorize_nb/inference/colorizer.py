@@ -80,7 +80,7 @@ def paint(
     out = Image.new('RGBA' if photo.has_alpha else 'RGB', photo.size)
     def band(ys): out.paste(_paint_band(photo, chroma, *ys), (0, ys[0]))
     for _ in in_threads(band, list(bands(photo.size))): pass
-    fits = photo.img.info.get('icc_profile', b'')[16:20] == b'RGB '  # a profile of grey, inks or Lab does not describe the result
+    fits = (photo.img.info.get('icc_profile') or b'')[16:20] == b'RGB '  # a profile of grey, inks or Lab does not describe the result
     keep = ('exif', 'dpi', 'icc_profile') if fits else ('exif', 'dpi')
     out.info.update({k: photo.img.info[k] for k in keep if k in photo.img.info})
     return out
@@ -243,10 +243,12 @@ def __call__(self:Colorizer,
     **kwargs # of `chromas`: size, hints, mirror
 )->Image.Image|list: # RGB of the same size, upright; RGBA if the photo has transparency; for a list a list
     "Colour a photo: its lightness stays, its colours are the model's"
-    if not isinstance(image, (list, tuple)): return self([image], saturation, lenient, **kwargs)[0]
-    if any(isinstance(o, Image.Image) and 0 in o.size for o in image): raise ColorizeError('a picture without pixels is no photo')
-    photos = [as_photo(o, lenient) for o in image]
-    return [paint(o, chroma) for o,chroma in zip(photos, self.chromas(photos, saturation, **kwargs))]
+    many = isinstance(image, (list, tuple))
+    given = image if many else [image]
+    if any(isinstance(o, Image.Image) and 0 in o.size for o in given): raise ColorizeError('a picture without pixels is no photo')
+    photos = [as_photo(o, lenient) for o in given]
+    painted = [paint(o, chroma) for o,chroma in zip(photos, self.chromas(photos, saturation, **kwargs))]
+    return painted if many else painted[0]
 
 # %% ../../nbs/reference/22_inference.colorizer.ipynb #9e9c9aaa
 @patch
