@@ -7,7 +7,7 @@ Docs: https://colorize-nb.github.io/colorize_nb/reference/study.experiment.html.
 # %% auto #0
 __all__ = ['Experiment', 'experiment_dls', 'experiment_learner', 'measure', 'Photos', 'rounded', 'History', 'thinned',
            'save_belief', 'save_ranked', 'machine', 'stored', 'run', 'fingerprint', 'truth_file', 'result',
-           'show_curves', 'score_table', 'experiment', 'main']
+           'generator_file', 'show_curves', 'score_table', 'experiment', 'main']
 
 # %% ../../nbs/reference/60_study.experiment.ipynb #4fe765e8
 import hashlib
@@ -21,19 +21,22 @@ import torch
 import torch.nn.functional as F
 from copy import deepcopy
 from dataclasses import asdict, dataclass
-from fastai.vision.all import DataLoaders, L, URLs, nn, patch, set_seed
+from fastai.vision.all import DataLoaders, L, URLs, fastai_cfg, nn, patch, set_seed
 from fastcore.script import call_parse
 from pathlib import Path
 from torch import Tensor
-from ..color import net_to_rgb
+from ..color import net_to_rgb, rgb_to_net
+from ..evaluation.metrics import psnr
 from ..data.batches import colorization_dls
-from ..evaluation.folder import SCORES, efficientnet_features, spread, summarize
+from ..evaluation.folder import SCORES, color_rows, efficientnet_features, read_square, spread, summarize
 from ..gamut import lab_to_gamut
+from ..inference.colorizer import Colorizer
 from ..models.patchgan import PatchGAN
 from ..models.pretrained import PretrainedUNet
+from ..models.quarter import QuarterUNet
 from ..models.unet import UNet
 from ..photo import find_photos, to_image
-from ..sheets import save_painted, save_strip
+from ..sheets import save_strip
 from ..training.adversary import StatefulCallback
 from ..training.callbacks import EMA
 from ..training.checkpoint import ResumableDL, check_readable, survive
@@ -54,6 +57,8 @@ class Experiment:
     norm:str='instance' # of the generator, see `norm_layer`
     skips:bool=True # does the generator have skip connections?
     pretrained:bool=False # an image classifier as the generator's left side instead (`nf`, `norm` and `skips` don't matter then)
+    quarter:bool=False # a `QuarterUNet` with ImageNet's encoder instead, likewise
+    after:str='' # begin with the generator of this run, such as 'l1-1', of the same folder
     patch:int=70 # receptive field of the discriminator, pixels
     conditional:bool=True # does the discriminator see L?
     gan:str='vanilla' # 'vanilla', 'lsgan', 'hinge'; None for no adversary
@@ -63,6 +68,7 @@ class Experiment:
     lr_mult:float=1. # the discriminator's as a multiple of it
     precision:str='fp32' # see `pix2pix_learner`
     paint:tuple=() # epochs after which it is scored and paints eight photos; always after the last
+    shown:tuple=() # folders of fastai's data: paint sixteen of their photos, at 160 pixels, and rank these
     ranked:int=0 # so many of its best, middle and worst photos are kept too
     seen:int=0 # so many of the photos that it trains on are scored too, whenever it paints
 
@@ -95,7 +101,8 @@ def experiment_learner(
 )->ColorLearner:
     "Its two networks, with weights drawn from its seed"
     set_seed(e.seed)
-    if e.pretrained: G = PretrainedUNet.from_imagenet()
+    if e.quarter: G = QuarterUNet.from_imagenet()
+    elif e.pretrained: G = PretrainedUNet.from_imagenet()
     else: G = UNet(e.nf, min(8, int(np.log2(e.size))), norm=e.norm, skips=e.skips)
     D = PatchGAN(e.patch, e.nf, conditional=e.conditional)
     G, D = (o.to(memory_format=torch.channels_last) for o in (G, D))
@@ -118,28 +125,38 @@ def measure(
 
 # %% ../../nbs/reference/60_study.experiment.ipynb #2f775f77
 class Photos:
-    "The validation photos of `dls`: scores for all, pictures for eight"
+    "Scores for the validation photos of `dls`, pictures of those or of others"
     def __init__(self,
+        e:Experiment, # the run's description
         dls, # from `experiment_dls`
-        seen:int=0, # so many of the photos that train, to compare with
     ):
-        self.dls = dls
-        self.eight = self.batch(spread(dls.valid.items, 8))
-        self.seen = self.batch(spread(dls.train.items, seen)) if seen else None
+        self.dls, self.size = dls, e.size
+        sets = [find_photos(fastai_cfg().path('data')/o) for o in e.shown]
+        self.files = [f for o in sets for f in o] or list(dls.valid.items) # what may be shown
+        self.side = 160 if sets else e.size # of a picture, pixels
+        self.rows = self.read([f for o in sets for f in spread(o, 16//len(sets))] or spread(self.files, 8))
+        self.seen = spread(dls.train.items, e.seen) if e.seen else []
         self.truth, self.grey = measure(lambda L,ab: ab, dls.valid), measure(lambda L,ab: 0*ab, dls.valid)
 
-    def batch(self,
+    def read(self,
         files, # photos
-    )->tuple: # L (B,1,H,W) and ab (B,2,H,W)
-        "Photos as the networks see them"
-        return [o.as_subclass(Tensor) for o in self.dls.test_dl(files, bs=len(files), num_workers=0).one_batch()]
+    )->Tensor: # RGB in [0,1], (B,3,H,W)
+        "The middle squares of some photos, as large as they are shown"
+        return torch.stack([read_square(o, self.side) for o in files])
+
+    def paint(self,
+        model, # L -> ab
+        rgb:Tensor, # from `read`
+    )->Tensor: # RGB in [0,1], (B,3,H,W)
+        "What a model makes of pictures that it sees at the size of its run; the colour is enlarged along edges"
+        colorizer = Colorizer(model, self.size, mirror=False)
+        return torch.cat([color_rows(colorizer, o)['model'] for o in rgb.split(16)])
 
     def scores(self,
         model, # L -> ab
-    )->tuple: # the figures of all photos together; PSNR of each
+    )->dict: # the figures of all validation photos together
         "Score a model"
-        one = measure(lambda L,ab: model(L), self.dls.valid)
-        return rounded(summarize(one, self.truth)), one['psnr']
+        return rounded(summarize(measure(lambda L,ab: model(L), self.dls.valid), self.truth))
 
 def rounded(
     d, # numbers, in dicts and lists as they come
@@ -158,10 +175,10 @@ class History(StatefulCallback):
         e:Experiment, # the run's description
         photos:Photos, # that validate
         folder:Path, # for its pictures
-    ): self.e, self.photos, self.folder, self.l1, self.rows, self.psnr = e, photos, folder, [], [], None
+    ): self.e, self.photos, self.folder, self.l1, self.rows = e, photos, folder, [], []
 
-    def state_dict(self): return dict(l1=self.l1, rows=self.rows, psnr=self.psnr)
-    def load_state_dict(self, state): self.l1, self.rows, self.psnr = list(state['l1']), list(state['rows']), state['psnr']
+    def state_dict(self): return dict(l1=self.l1, rows=self.rows)
+    def load_state_dict(self, state): self.l1, self.rows = list(state['l1']), list(state['rows'])
 
     def after_batch(self): self.l1.append(F.l1_loss(self.pred.detach().float().as_subclass(Tensor), self.y.as_subclass(Tensor)).item())
     def after_epoch(self):
@@ -179,18 +196,18 @@ class History(StatefulCallback):
 @patch
 def look(self:History)->dict: # figures
     "Score the model and let it paint"
-    model = self.learn.model.eval()
-    save_painted(model, self.photos.eight, self.folder/f'epoch_{self.epoch + 1:03}.jpg')
-    scores, self.psnr = self.photos.scores(model)
-    return {**scores, **(self.look_back(model) if self.photos.seen else {})}
+    photos, model = self.photos, self.learn.model.eval()
+    save_strip(photos.paint(model, photos.rows), self.folder/f'epoch_{self.epoch + 1:03}.jpg')
+    return {**photos.scores(model), **(self.look_back(model) if photos.seen else {})}
 
 @patch
 def look_back(self:History,
     model, # L -> ab
 )->dict: # figures, their names beginning with `seen_`
     "The same for photos that it trains on: what it knows by heart"
-    save_painted(model, [torch.stack(spread(o, 8)) for o in self.photos.seen], self.folder/f'seen_{self.epoch + 1:03}.jpg')
-    one = measure(lambda L,ab: model(L), [self.photos.seen])
+    rgb = torch.stack([read_square(o, self.e.size) for o in self.photos.seen])
+    save_strip(self.photos.paint(model, torch.stack(spread(rgb, 8))), self.folder/f'seen_{self.epoch + 1:03}.jpg')
+    one = measure(lambda L,ab: model(L), [rgb_to_net(rgb)])
     return {f'seen_{k}': one[k].mean().item() for k in SCORES}
 
 # %% ../../nbs/reference/60_study.experiment.ipynb #c6207f27
@@ -206,29 +223,30 @@ def thinned(
 @torch.no_grad()
 def save_belief(
     learn, # with an `Adversary`
-    batch, # (L, ab)
+    rgb:Tensor, # photos in [0,1], (B,3,H,W)
     file:Path, # a PNG file
 ):
     "What D believes of each patch, from black (fake) to white (real): of the true photos above, of the painted ones below"
-    D, (L, ab) = deepcopy(learn.adversary.D).train(), batch
+    D, (L, ab) = deepcopy(learn.adversary.D).train(), rgb_to_net(rgb)
     rows = [torch.cat(list(learn.adversary.gan.prob(D(L, o))), -1) for o in (ab, learn.model.eval()(L).float())]
     to_image(torch.cat(rows, -2).expand(3, -1, -1)[None]).convert('L').save(file)
 
 def save_ranked(
-    photos:Photos, # that validate
+    photos:Photos, # that may be shown
     model, # L -> ab
-    psnr:Tensor, # of every validation photo
     n:int, # so many of each kind
     folder:Path, # for ranked.jpg and ranked_truth.jpg
 )->list: # their PSNR
     "The photos with the highest, the middle and the lowest PSNR: no choice by eye"
-    order = psnr.argsort(descending=True).tolist()
+    def score(o): return psnr(photos.paint(model, o), o)
+    each = torch.cat([score(photos.read(photos.files[i:i+16])) for i in range(0, len(photos.files), 16)])
+    order = each.argsort(descending=True).tolist()
     mid = (len(order) - n)//2
     pick = order[:n] + order[mid:mid+n] + order[len(order)-n:]
-    batch = photos.batch([photos.dls.valid.items[i] for i in pick])
-    save_painted(model, batch, folder/'ranked.jpg')
-    save_strip(net_to_rgb(*batch), folder/'ranked_truth.jpg')
-    return rounded(psnr[pick].tolist(), 2)
+    rgb = photos.read([photos.files[i] for i in pick])
+    save_strip(photos.paint(model, rgb), folder/'ranked.jpg')
+    save_strip(rgb, folder/'ranked_truth.jpg')
+    return rounded(each[pick].tolist(), 2)
 
 # %% ../../nbs/reference/60_study.experiment.ipynb #89f6ce2c
 def machine(
@@ -265,14 +283,16 @@ def run(
     out = Path(folder)/e.key
     out.mkdir(parents=True, exist_ok=True)
     dls = experiment_dls(e, source, workers)
-    photos = Photos(dls, e.seen)
-    save_strip(net_to_rgb(*photos.eight), truth_file(e, folder))
-    if e.seen: save_strip(torch.stack(spread(net_to_rgb(*photos.seen), 8)), out/'seen_truth.jpg')
+    photos = Photos(e, dls)
+    save_strip(photos.rows, truth_file(e, folder))
+    if e.seen: save_strip(torch.stack([read_square(o, e.size) for o in spread(photos.seen, 8)]), out/'seen_truth.jpg')
     learn = experiment_learner(e, dls, path=out, cbs=[History(e, photos, out), *L(cbs)])
+    if e.after: learn.model.load_state_dict(torch.load(generator_file(e.after, folder), weights_only=True))
     def fit(learn):
         with learn.no_bar(), learn.no_logging(): learn.fit_pix2pix(e.epochs)
     def finish(learn):
         res = result(e, learn, photos, out)
+        torch.save(learn.model.state_dict(), generator_file(e.key, folder))
         (part := out/'.result.json.part').write_text(json.dumps(res, ensure_ascii=False) + '\n')
         os.replace(part, out/'result.json')
         return res
@@ -304,15 +324,22 @@ def result(
 )->dict:
     "Everything that is kept, but for the pictures"
     h, checkpoint = learn.history, learn.checkpoint
-    if e.gan is not None: save_belief(learn, photos.eight, out/'belief.png')
+    if e.gan is not None: save_belief(learn, photos.rows, out/'belief.png')
     players = [learn.model] if e.gan is None else [learn.model, learn.adversary.D]
-    ranked = save_ranked(photos, learn.model.eval(), h.psnr, e.ranked, out) if e.ranked else []
+    ranked = save_ranked(photos, learn.model.eval(), e.ranked, out) if e.ranked else []
     rows = dict(grey=summarize(photos.grey, photos.truth), model={k: h.rows[-1][k] for k in (*SCORES, 'share', 'frechet')},
                 truth=summarize(photos.truth, photos.truth))
     return dict(settings=e.settings, machine=machine(learn.dls.device), torch=torch.__version__.split('+')[0], minutes=round(checkpoint.minutes, 1), legs=checkpoint.legs,
                 batches=len(h.l1), parameters=sum(o.numel() for o in learn.model.parameters()), sha256=fingerprint(*players), train=len(learn.dls.train_ds), valid=len(learn.dls.valid_ds),
                 left_out=dict(grey=len(learn.dls.grey), unreadable=len(learn.dls.unreadable)),
                 rows=rounded(rows), epochs=h.rows, curves=rounded({k: thinned(v) for k,v in h.curves.items() if v}), ranked=ranked)
+
+def generator_file(
+    key:str, # of a run
+    folder:Path, # of a chapter's runs
+)->Path:
+    "Where the weights of a run's generator are: on the machine that it ran on, they are too large for the repository"
+    return Path(folder)/key/'generator.pth'
 
 # %% ../../nbs/reference/60_study.experiment.ipynb #9f055263
 def show_curves(
@@ -356,7 +383,7 @@ def experiment(
     settings:dict, # as `run` keeps them
 )->Experiment:
     "The experiment with these settings"
-    return Experiment(**{**settings, 'paint': tuple(settings['paint'])})
+    return Experiment(**{**settings, 'paint': tuple(settings['paint']), 'shown': tuple(settings.get('shown', ()))})
 
 @call_parse
 def main(
