@@ -33,7 +33,6 @@ from ..gamut import lab_to_gamut
 from ..inference.colorizer import Colorizer
 from ..models.patchgan import PatchGAN
 from ..models.pretrained import PretrainedUNet
-from ..models.quarter import QuarterUNet
 from ..models.unet import UNet
 from ..photo import find_photos, to_image
 from ..sheets import save_strip
@@ -56,8 +55,9 @@ class Experiment:
     nf:int=64 # filters of the first layer of both networks
     norm:str='instance' # of the generator, see `norm_layer`
     skips:bool=True # does the generator have skip connections?
-    pretrained:bool=False # an image classifier as the generator's left side instead (`nf`, `norm` and `skips` don't matter then)
-    quarter:bool=False # a `QuarterUNet` with ImageNet's encoder instead, likewise
+    pretrained:bool=False # an image classifier as the generator's left side instead (`nf` and `skips` don't matter then)
+    decoder:tuple=() # the channels of its right side, with `norm`; empty: as `PretrainedUNet` has them
+    frozen:bool=False # does its left side stay as ImageNet made it?
     after:str='' # begin with the generator of this run, such as 'l1-1', of the same folder
     patch:int=70 # receptive field of the discriminator, pixels
     conditional:bool=True # does the discriminator see L?
@@ -101,9 +101,10 @@ def experiment_learner(
 )->ColorLearner:
     "Its two networks, with weights drawn from its seed"
     set_seed(e.seed)
-    if e.quarter: G = QuarterUNet.from_imagenet()
-    elif e.pretrained: G = PretrainedUNet.from_imagenet()
+    own = dict(decoder=e.decoder, norm=e.norm) if e.decoder else {}
+    if e.pretrained: G = PretrainedUNet.from_imagenet(**own)
     else: G = UNet(e.nf, min(8, int(np.log2(e.size))), norm=e.norm, skips=e.skips)
+    if e.frozen: G.encoder.requires_grad_(False)
     D = PatchGAN(e.patch, e.nf, conditional=e.conditional)
     G, D = (o.to(memory_format=torch.channels_last) for o in (G, D))
     return pix2pix_learner(dls, G, D, gan=e.gan, l1_weight=e.l1_weight, gan_weight=e.gan_weight, lr=e.lr, lr_mult=e.lr_mult,
@@ -383,7 +384,7 @@ def experiment(
     settings:dict, # as `run` keeps them
 )->Experiment:
     "The experiment with these settings"
-    return Experiment(**{**settings, 'paint': tuple(settings['paint']), 'shown': tuple(settings.get('shown', ()))})
+    return Experiment(**{k: tuple(v) if isinstance(v, list) else v for k,v in settings.items()})
 
 @call_parse
 def main(
