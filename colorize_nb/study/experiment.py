@@ -159,6 +159,7 @@ class Photos:
         "Score a model"
         return rounded(summarize(measure(lambda L,ab: model(L), self.dls.valid), self.truth))
 
+# %% ../../nbs/reference/60_study.experiment.ipynb #rounded1
 def rounded(
     d, # numbers, in dicts and lists as they come
     digits:int=4, # after the point
