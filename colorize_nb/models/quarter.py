@@ -19,12 +19,13 @@ from .unet import pad_to
 # %% ../../nbs/course/17_models.quarter.ipynb #8923ade3
 def pool_hints(
     hints:Tensor, # given ab and a mask, (B,3,H,W): 1 in the mask where ab is given, else 0
-    size:tuple, # (h, w) of the result
+    size:tuple, # (h, w) of the result: H and W, both divided by the same whole number
 )->Tensor: # (B,3,h,w), 0 in cells without a hint
     "The mean of the given ab in each cell, and 1 where there is any"
     ab, mask = hints.split([2, 1], 1)
-    part = F.adaptive_avg_pool2d(mask, size)
-    mean = F.adaptive_avg_pool2d(ab*mask, size)/part.clamp(min=1e-6)
+    cell = int(hints.shape[-1]//size[-1])       # a square of so many pixels
+    part = F.avg_pool2d(mask, cell)
+    mean = F.avg_pool2d(ab*mask, cell)/part.clamp(min=1e-6)
     return torch.cat([mean, (part > 0).to(mean)], 1)
 
 # %% ../../nbs/course/17_models.quarter.ipynb #e66f5ce4
