@@ -1,4 +1,4 @@
-"Folders are floors: imports point down, nothing goes in a circle, and the chapters stay short enough to read"
+"Folders are floors: imports point down, nothing goes in a circle, the chapters stay short enough to read, and what is exported is used"
 import ast, json, re
 from pathlib import Path
 
@@ -63,3 +63,26 @@ def test_chapters_stay_short(nb):
     assert len(cells) <= (45 if course else 60), f'{len(cells)} code cells: one idea a chapter'
     longest = max(cells, key=lines)
     assert lines(longest) <= (25 if course else 40), f'a cell of {lines(longest)} lines: {longest[:60]}'
+
+def sources():
+    "Module -> its code; notebook -> the code that it does not export; tests and tools -> theirs"
+    mine = {m: o.read_text(encoding='utf-8') for m, o in FILES.items()}
+    chapters = {}
+    for nb in [*CHAPTERS, ROOT/'nbs'/'index.ipynb']:
+        cells = code_cells(nb)
+        module = next((m[1] for o in cells if (m := re.match(r'#\| *default_exp (\S+)', o))), nb.stem)
+        chapters[nb] = module, '\n'.join(o for o in cells if not exported(o))
+    rest = '\n'.join(o.read_text(encoding='utf-8') for d in ('tests', 'tools') for o in sorted((ROOT/d).glob('*.py')))
+    return mine, chapters, rest
+
+def test_what_is_exported_is_used():
+    "At most 15% of the exported names are used by nobody but their own module and chapter"
+    mine, chapters, rest = sources()
+    alone, n = [], 0
+    for module, code in mine.items():
+        others = '\n'.join([*(o for m, o in mine.items() if m != module), *(o for m, o in chapters.values() if m != module), rest])
+        words = {*re.findall(r'\w+', others)}
+        names = ast.literal_eval(m[1]) if (m := re.search(r'__all__ = (\[.*?\])', code, re.S)) else []
+        alone += [f'{module}.{o}' for o in names if o not in words]
+        n += len(names)
+    assert len(alone) <= .15*n, f'{len(alone)} of {n}: {" ".join(alone)}'
