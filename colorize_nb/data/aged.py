@@ -126,8 +126,10 @@ class Batches(torch.utils.data.Dataset):
         n:int=10**9, # batches
     ):
         self.sets = list(sets.values())
-        self.size, self.bs = size, bs
-        self.seed, self.n = seed, n
+        self.size = size
+        self.bs = bs
+        self.seed = seed
+        self.n = n
         weights = np.sqrt([len(o) for o in self.sets])  # so that no set rules
         self.chances = weights/weights.sum()
 

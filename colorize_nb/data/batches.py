@@ -43,7 +43,8 @@ class RandomCropFlip(RandTransform):
         min_scale:float=0.8, # the smallest random square, as a fraction of the picture's shorter side
     ):
         super().__init__()
-        self.size, self.min_scale = size, min_scale
+        self.size = size
+        self.min_scale = min_scale
     def before_call(self, b, split_idx):
         train = split_idx == 0
         self.scale = random.uniform(self.min_scale, 1) if train else 1.
@@ -94,7 +95,9 @@ def scan_photos(
 )->tuple: # three lists of files: colour, grey, unreadable
     "Sort files into colour photos, grey ones, and those that can't be read, keeping their order"
     measured = parallel(_chroma_or_none, files, n_workers=defaults.cpus, threadpool=True, progress=len(files) > 2000)
-    colour, grey, unreadable = [], [], []
+    colour = []
+    grey = []
+    unreadable = []
     for fn,chroma in zip(files, measured):
         if chroma is None: unreadable.append(fn)
         elif chroma < min_chroma: grey.append(fn)

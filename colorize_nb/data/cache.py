@@ -71,7 +71,8 @@ class PhotoCache:
         side:int, # shorter side of a picture in the cache, pixels
         folder, # of caches
     ):
-        self.path, self.pixels = build_cache(files, side, folder), None
+        self.path = build_cache(files, side, folder)
+        self.pixels = None
         self.shapes = np.load(self.path/'shapes.npy')
         self.ends = np.cumsum(self.shapes.prod(1)*3)
         self.rows = {f: i for i,f in enumerate(files)}

@@ -91,7 +91,8 @@ class HubPhotos:
         if isinstance(source, str): source = ds.load_dataset(source, split=split, streaming=True)
         if column not in (source.column_names or [column]): raise ValueError(f'no column {column!r} in the dataset, but {", ".join(source.column_names)}')
         if isinstance(source, ds.Dataset): source = source.to_iterable_dataset(num_shards=min(64, len(source)))
-        self.ds, self.column = source.select_columns(column).cast_column(column, ds.Image(decode=False)), column
+        self.ds = source.select_columns(column).cast_column(column, ds.Image(decode=False))
+        self.column = column
 
     def limit(self, world:int)->int:
         "So many processes can read in each rank"
@@ -137,7 +138,8 @@ class PhotoStream(IterableDataset):
         if buffer < 1: raise ValueError(f'a buffer holds at least 1 photo, not {buffer}')
         tars = isinstance(source, (list, tuple, L, Path)) or isinstance(source, str) and (source.endswith('.tar') or source.startswith('pipe:'))
         self.source = Shards(source, commands) if tars else HubPhotos(source, **kwargs)
-        self.buffer, self.seed = buffer, seed
+        self.buffer = buffer
+        self.seed = seed
         self.rows = torch.zeros(256, 3, dtype=torch.int64).share_memory_()
 
     def set_epoch(self, epoch:int):
@@ -212,7 +214,8 @@ def _valid(source, min_side, min_chroma, max_valid):
 def _prepared(stream, min_side, min_chroma):
     "A copy of a stream (or of a Hugging Face dataset as one) that decodes photos no larger than needed"
     stream = copy(stream) if hasattr(stream, 'counts') else PhotoStream(stream)
-    stream.min_side, stream.min_chroma = min_side, min_chroma
+    stream.min_side = min_side
+    stream.min_chroma = min_chroma
     return stream
 
 # %% ../../nbs/reference/13_data.stream.ipynb #6bd109cd

@@ -47,8 +47,10 @@ class ColorPhotos:
         bs:int=16, # photos per batch
         step=None, # called after each photo, to show how far it is
     ):
-        self.files, self.size = list(files), size
-        self.bs, self.step = bs, step
+        self.files = list(files)
+        self.size = size
+        self.bs = bs
+        self.step = step
         self.dull = [] # files with next to no colour
         self.unreadable = {} # file -> what is wrong with it
 
@@ -160,7 +162,9 @@ def evaluate_files(
     **kwargs # of `score_batch`: extractor, scores
 )->dict: # size; the files that were scored, dull, unreadable; rows: name -> figures
     "Score a colorizer, grey and the truth; a `ColorizeError` if there is no colour photo"
-    photos, used, parts = ColorPhotos(files, size, bs, step), [], []
+    photos = ColorPhotos(files, size, bs, step)
+    used = []
+    parts = []
     for batch,rgb in photos:
         parts.append(score_batch(colorizer, rgb, saturations, **kwargs))
         used += map(str, batch)

@@ -143,7 +143,8 @@ def add_pictures(
     "Add a stream of pictures in 4:2:0 and BT.709"
     stream = container.add_stream(film_codec(), rate=source.average_rate or 25)
     stream.width, stream.height = (o + o%2 for o in size)
-    stream.pix_fmt, stream.time_base = 'yuv420p', source.time_base
+    stream.pix_fmt = 'yuv420p'
+    stream.time_base = source.time_base
     ctx = stream.codec_context
     ctx.time_base = source.time_base
     ctx.color_primaries = ctx.color_trc = ctx.colorspace = ctx.color_range = 1
@@ -164,7 +165,8 @@ def encode(
     px = np.asarray(img)
     px = np.pad(px, ((0, stream.height - px.shape[0]), (0, stream.width - px.shape[1]), (0, 0)), mode='edge')
     frame = av.VideoFrame.from_ndarray(px, 'rgb24').reformat(format='yuv420p', dst_colorspace='ITU709', dst_color_range='MPEG')
-    frame.pts, frame.time_base = pts, stream.codec_context.time_base
+    frame.pts = pts
+    frame.time_base = stream.codec_context.time_base
     return stream.encode(frame)
 
 # %% ../../nbs/reference/25_inference.video.ipynb #vid00025
@@ -221,7 +223,10 @@ def count_frames(
 # %% ../../nbs/reference/25_inference.video.ipynb #vid00028
 def _write_segment(frames, film, colour, quality, most, stopped, bar):
     "Colour up to `most` frames into a film in memory; return it and how many there were"
-    av, buf, n, stream = need('av', 'video'), BytesIO(), 0, None
+    av = need('av', 'video')
+    buf = BytesIO()
+    n = 0
+    stream = None
     with av.open(buf, 'w', format='nut') as out:
         for img,pts in frames:
             stream = stream or add_pictures(out, film.streams.video[0], img.size, quality)

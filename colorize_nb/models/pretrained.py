@@ -50,7 +50,8 @@ class MBConv(nn.Module):
         k:int=3, # kernel of the depthwise convolution
     ):
         super().__init__()
-        mid, self.residual = ci*expand, stride==1 and ci==co
+        mid = ci*expand
+        self.residual = stride==1 and ci==co
         convs = dict(conv_pw=ConvSame(ci, mid)) if expand>1 else {}
         convs['conv_dw'] = ConvSame(mid, mid, k, stride, groups=mid)
         convs['conv_pwl' if expand>1 else 'conv_pw'] = ConvSame(mid, co)
@@ -176,7 +177,9 @@ class TimmEncoder(nn.Module):
         super().__init__()
         self.model = timm_model(name, pretrained=pretrained, features_only=True)
         info, cfg = self.model.feature_info, self.model.pretrained_cfg
-        self.mean, self.std, self.strides = cfg['mean'], cfg['std'], info.reduction()
+        self.mean = cfg['mean']
+        self.std = cfg['std']
+        self.strides = info.reduction()
         self.channels = {s:c for s,c in zip(self.strides, info.channels()) if s in (2,4,8,16,32)}
         if not {4,8,16,32} <= set(self.channels): raise ValueError(f'{name} has features at strides {self.strides}; 4, 8, 16 and 32 are needed')
 
@@ -214,7 +217,8 @@ class PretrainedUNet(FreezeBN):
         super().__init__()
         self.config = dict(encoder=encoder, decoder=tuple(decoder), norm=norm, dropout=dropout, freeze_bn=freeze_bn)
         self.encoder = EfficientNetLite0() if encoder=='efficientnet_lite0' else TimmEncoder(encoder)
-        chs, self.decoder = self.encoder.channels, nn.ModuleList()
+        chs = self.encoder.channels
+        self.decoder = nn.ModuleList()
         for i,(ci,co) in enumerate(zip([chs[32], *decoder], decoder)):
             self.decoder.append(DecoderBlock(ci, chs.get(16//2**i, 0), co, norm, dropout*(i<2)))
         self.head = nn.Conv2d(decoder[-1], 2, 3, padding=1)

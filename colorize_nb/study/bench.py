@@ -159,7 +159,9 @@ def loader(
     "Reading from the cache with a process on each core: cropped, mirrored, in Lab"
     from colorize_nb.data.batches import colorization_dls
     from colorize_nb.data.samples import sample_photos
-    cores, threads, rates = os.cpu_count(), torch.get_num_threads(), {}
+    cores = os.cpu_count()
+    threads = torch.get_num_threads()
+    rates = {}
     with tempfile.TemporaryDirectory() as tmp:
         dls = colorization_dls(sample_photos(), size, bs=64, repeats=-(-n//6), valid_pct=.1, num_workers=cores, cache=tmp)
         for t in (1, cores):
@@ -344,7 +346,11 @@ class Marks:
     def __init__(self,
         score, # function of a model -> dict
         at, # seconds, rising
-    ): self.score, self.at, self.rows, self.start = score, list(at), [], time.process_time()
+    ):
+        self.score = score
+        self.at = list(at)
+        self.rows = []
+        self.start = time.process_time()
 
     def __call__(self,
         model, # as far as it has learnt

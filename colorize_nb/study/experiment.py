@@ -130,13 +130,15 @@ class Photos:
         e:Experiment, # the run's description
         dls, # from `experiment_dls`
     ):
-        self.dls, self.size = dls, e.size
+        self.dls = dls
+        self.size = e.size
         sets = [find_photos(fastai_cfg().path('data')/o) for o in e.shown]
         self.files = [f for o in sets for f in o] or list(dls.valid.items) # what may be shown
         self.side = 160 if sets else e.size # of a picture, pixels
         self.rows = self.read([f for o in sets for f in spread(o, 16//len(sets))] or spread(self.files, 8))
         self.seen = spread(dls.train.items, e.seen) if e.seen else []
-        self.truth, self.grey = measure(lambda L,ab: ab, dls.valid), measure(lambda L,ab: 0*ab, dls.valid)
+        self.truth = measure(lambda L,ab: ab, dls.valid)
+        self.grey = measure(lambda L,ab: 0*ab, dls.valid)
 
     def read(self,
         files, # photos
@@ -176,7 +178,12 @@ class History(StatefulCallback):
         e:Experiment, # the run's description
         photos:Photos, # that validate
         folder:Path, # for its pictures
-    ): self.e, self.photos, self.folder, self.l1, self.rows = e, photos, folder, [], []
+    ):
+        self.e = e
+        self.photos = photos
+        self.folder = folder
+        self.l1 = []         # of each batch
+        self.rows = []       # figures of each epoch
 
     def state_dict(self): return dict(l1=self.l1, rows=self.rows)
     def load_state_dict(self, state): self.l1, self.rows = list(state['l1']), list(state['rows'])

@@ -51,7 +51,8 @@ class Recorded(StatefulCallback):
     def after_fit(self): self.epoch_start = max(map(len, self.history.values()))
     def state_dict(self): return dict(history={k: [float(o) for o in v] for k,v in self.history.items()}, epoch_start=self.epoch_start)
     def load_state_dict(self, state):
-        self.history, self.epoch_start = {k: list(map(torch.tensor, v)) for k,v in state['history'].items()}, state['epoch_start']
+        self.history = {k: list(map(torch.tensor, v)) for k,v in state['history'].items()}
+        self.epoch_start = state['epoch_start']
 
 # %% ../../nbs/course/07_training.adversary.ipynb #ef790dda
 class Opponent(Recorded):

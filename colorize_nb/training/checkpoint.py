@@ -27,7 +27,9 @@ from .learner import ColorLearner
 # %% ../../nbs/reference/40_training.checkpoint.ipynb #a6d10c21
 class ResumableDL(TfmdDL):
     "Draws order, crops and flips from `seed`, `epoch` and the number of the batch alone: an epoch can begin at any batch, `skip`, with any number of workers"
-    seed, epoch, skip = 42, 0, 0
+    seed = 42
+    epoch = 0
+    skip = 0
 
     def randomize(self): self.rng = random.Random(f'{self.seed} {self.epoch}')
 
@@ -84,7 +86,8 @@ class KeepsCurves(StatefulCallback):
     def put_back(self, state):
         "Continue the curves, and show the table's rows again"
         smooth = self.learn.recorder.smooth_loss
-        smooth.count, smooth.val = state['smooth'][0], tensor(state['smooth'][1])
+        smooth.count = state['smooth'][0]
+        smooth.val = tensor(state['smooth'][1])
         for k,v in self.curves().items(): v[:] = map(tensor, state['curves'][k]) if k == 'losses' else state['curves'][k]
         for row in self.rows: self.learn.logger(L(row))
         if mbar := getattr(getattr(self.learn, 'progress', None), 'mbar', None): mbar.update(0)  # a bar must begin at its beginning
@@ -97,10 +100,12 @@ class KeepsPlace(KeepsCurves):
         place = {k: getattr(self.learn, k, 0) for k in ('pct_train', 'train_iter')}
         return dict(super().state_dict(), at=self.at, rng=rng_state(), **place)
     def put_back(self, state):
-        self.learn.first_epoch, self.learn.train_iter = self.at[0], state['train_iter']
+        self.learn.first_epoch = self.at[0]
+        self.learn.train_iter = state['train_iter']
         super().put_back(state)
     def before_epoch(self):
-        self.dls.train.epoch, self.dls.train.skip = self.epoch, self.at[1]
+        self.dls.train.epoch = self.epoch
+        self.dls.train.skip = self.at[1]
         if not self.at[1]: self.go_on()
     def before_train(self):
         if self.back: self.learn.pct_train = self.back['pct_train']
@@ -133,8 +138,10 @@ class KeepsSettings(KeepsPlace):
     "Keeps the settings and the time, and begins a fit at the beginning, or where the state that was loaded says"
     back, began = None, None                # the state to go on from; when this fit began
     def begin(self):
-        self.at, self.rows = (0, 0), []     # epochs and batches done; rows of the table
-        self.legs, self.spent = 0, 0.       # fits so far, and their minutes
+        self.at = (0, 0)     # epochs and batches done
+        self.rows = []       # of the table
+        self.legs = 0        # fits so far
+        self.spent = 0.      # minutes of all but this one
     @property
     def minutes(self)->float: # of training
         return self.spent + (0 if self.began is None else (time.monotonic() - self.began)/60)
@@ -144,13 +151,17 @@ class KeepsSettings(KeepsPlace):
             if was.get(k) != v: raise ValueError(f'this training was begun with {k} {was.get(k)}, not {v}')
     def load_state_dict(self, state):
         self.check(state['settings'])
-        self.back, self.at, self.rows = state, tuple(state['at']), list(state['rows'])
-        self.legs, self.spent = state['legs'], state['minutes']
+        self.back = state
+        self.at = tuple(state['at'])
+        self.rows = list(state['rows'])
+        self.legs = state['legs']
+        self.spent = state['minutes']
     def before_fit(self):
         self.run = not hasattr(self.learn, 'lr_finder') and not hasattr(self.learn, 'gather_preds')
         if not self.run: return
         if not isinstance(self.dls.train, ResumableDL): raise ValueError('Checkpoint needs DataLoaders with dl_type=ResumableDL')
-        self.dls.train.seed, self.began = self.seed, time.monotonic()
+        self.dls.train.seed = self.seed
+        self.began = time.monotonic()
         if not self.back: self.begin()
         self.legs += 1
         if self.back: self.put_back(self.back)
@@ -166,8 +177,10 @@ class Checkpoint(KeepsSettings):
         seed:int=42, # of the photos' order and crops
         settings:dict=None, # simple values that must be the same when training goes on, such as the size of the photos
     ):
-        self.every, self.keep = every, keep
-        self.seed, self.settings = seed, settings or {}
+        self.every = every
+        self.keep = keep
+        self.seed = seed
+        self.settings = settings or {}
         self.begin()
 
     def before_fit(self):

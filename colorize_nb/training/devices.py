@@ -69,7 +69,8 @@ class SharedD(Callback):
     "Lets an `Adversary` begin with rank 0's D, and averages D's gradients over all processes"
     order, run_valid = Adversary.order + 1, False
     def before_fit(self):
-        world, self.hooks = torch.distributed.get_world_size(), []
+        world = torch.distributed.get_world_size()
+        self.hooks = []
         def mean(p):
             torch.distributed.all_reduce(p.grad)
             p.grad /= world

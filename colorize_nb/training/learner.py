@@ -32,7 +32,8 @@ class ColorLearner(Learner):
                     callbacks={cb.name: cb.state_dict() for cb in self._grab_cbs(StatefulCallback)})
 
     def _do_fit(self):
-        first, self.first_epoch = self.first_epoch, 0
+        first = self.first_epoch
+        self.first_epoch = 0
         try:
             for self.epoch in range(first, self.n_epoch): self._with_events(self._do_epoch, 'epoch', CancelEpochException)
         finally:  # an error in a batch must not leave half precision switched on

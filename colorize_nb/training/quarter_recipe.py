@@ -46,7 +46,9 @@ def look_at(
     "What decides whether a photo trains"
     try: im = read_photo(fn, 64)
     except (ValueError, OSError): return -1., 0
-    x, y, s = (im.width - min(im.size))//2, (im.height - min(im.size))//2, min(im.size)
+    s = min(im.size)
+    x = (im.width - s)//2
+    y = (im.height - s)//2
     small = im.resize((64, 64), Image.BOX, box=(x, y, x + s, y + s))
     grey = np.asarray(small.convert('L').resize((9, 8), Image.BOX)).astype(int)
     bits = np.packbits(grey[:, 1:] > grey[:, :-1]).view('>u8')[0]
@@ -105,7 +107,9 @@ def choose_photos(
     apart = np.array([i % hold == 0 for o in sets.values() for i in range(len(o))])
     good = ~apart & (color >= min_color)
     good[good] = ~near(hashes[good], hashes[apart & (color >= 0)])
-    train, held, at = {}, {}, 0
+    train = {}
+    held = {}
+    at = 0
     for name,o in sets.items():
         part = slice(at, at := at + len(o))
         train[name], held[name] = [[f for f,keep in zip(o, which[part]) if keep] for which in (good, apart & (color >= 0))]
@@ -366,7 +370,8 @@ def leave_out(self:Run,
     "Pass a batch over; `NotFinite` if too many were"
     self.skipped = getattr(self, 'skipped', 0) + 1
     if self.skipped > self.skip_bad: raise NotFinite(f'a prediction is not finite in batch {self.step}; the last checkpoint stays')
-    self.step, self.seen = self.step + 1, self.seen + n
+    self.step += 1
+    self.seen += n
     return {}
 
 # %% ../../nbs/reference/44_training.quarter_recipe.ipynb #8806056f
@@ -387,7 +392,8 @@ def learn(self:Run,
     nn.utils.clip_grad_norm_(self.G.parameters(), 1.)
     self.opt.step()
     self.average()
-    self.step, self.seen = self.step + 1, self.seen + len(L)
+    self.step += 1
+    self.seen += len(L)
     return {k: loss.detach() for k,(_,loss) in terms.items()}
 
 # %% ../../nbs/reference/44_training.quarter_recipe.ipynb #0a320a0d
@@ -400,7 +406,9 @@ def look(self:Run,
     rows = []
     for f in self.held:
         im = read_photo(f, size)
-        x, y, s = (im.width - min(im.size))//2, (im.height - min(im.size))//2, min(im.size)
+        s = min(im.size)
+        x = (im.width - s)//2
+        y = (im.height - s)//2
         px = np.array(im.resize((size, size), Image.BICUBIC, box=(x, y, x + s, y + s), reducing_gap=2.))
         L, ab = (o[None].to(self.device) for o in bytes_to_net(torch.from_numpy(px).permute(2, 0, 1)))
         with self.cast(): out = self.ema(L)
@@ -504,7 +512,9 @@ def follow_quarter(
     **kwargs # of `Run.fit`: `minutes` or `pictures`, `save_every`, `stop`
 )->bool: # is it done?
     "Choose the photos, and train, or train on until model.safetensors can be written; `ValueError` if there are too few"
-    out, start, device = Path(out), start and find_weights(start), torch.device(device or default_device())
+    out = Path(out)
+    start = start and find_weights(start)
+    device = torch.device(device or default_device())
     _in_bf16(device, precision)
     stages, workers = stages or (AGAIN if start else STAGES), min(16, defaults.cpus) if num_workers is None else num_workers
     load_lite(1)  # says at once if its weights are missing

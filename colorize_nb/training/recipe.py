@@ -32,7 +32,8 @@ class SmoothL1(nn.Module):
         beta:float=0.1, # where the line begins, ab / 110: 0.1 is 11 Lab units
     ):
         super().__init__()
-        self.beta, self.reduction = beta, 'mean'
+        self.beta = beta
+        self.reduction = 'mean'
 
     def forward(self,
         pred:Tensor, # predicted ab (B,2,H,W) in [-1,1]
@@ -98,7 +99,11 @@ class Leg(StatefulCallback):
         stage:Stage, # the current one
         until:float=math.inf, # `time.monotonic()` at which to end
         stop=lambda: False, # called after each batch: end here?
-    ): self.stage, self.until, self.stop, self.seen = stage, until, stop, 0
+    ):
+        self.stage = stage
+        self.until = until
+        self.stop = stop
+        self.seen = 0
 
     @property
     def done(self)->bool: return self.seen >= self.stage.pictures
@@ -126,7 +131,10 @@ def recipe_photos(
     hold:int=20, # every `hold`-th photo of each source is kept aside
 )->tuple: # four lists of photos: for training, held out, grey, unreadable
     "Sort photos into those that train and those that never do. Grey and unreadable ones are left out of both."
-    train, held, grey, unreadable = [], [], [], []
+    train = []
+    held = []
+    grey = []
+    unreadable = []
     for source in sources:
         files = [o for o in find_photos(source) if not set(o.parts) & set(skip)]
         for to,part in ((train, [o for i,o in enumerate(files) if i % hold]), (held, files[::hold])):
