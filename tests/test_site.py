@@ -40,7 +40,7 @@ def test_guide_lists_all_options(root, helps):
     text = ''.join(next(c['source'] for c in json.loads((root/'nbs'/'guide.ipynb').read_text(encoding='utf-8'))['cells'] if c['id'] == 'commands'))
     parts = dict(zip(*[iter(re.split(r'^### (.*)\n', text, flags=re.M)[1:])]*2))
     listed = {k: set(re.findall(r'^\| `(?:-\w, )?(--[\w-]+)', v, flags=re.M)) for k, v in parts.items()}
-    known = {k: set(re.findall(r'^  (?:-\w[^,]*, )?(--[\w-]+)', v, flags=re.M)) - {'--help'} for k, v in helps.items()}
+    known = {k: set(re.findall(r'^  (?:-\w[^,]*, )?(--[\w-]+)', v, flags=re.M)) - {'--help', '--version'} for k, v in helps.items()}
     assert listed == known
 
 def test_guide_names_all_extras(root):

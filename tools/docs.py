@@ -75,7 +75,7 @@ def guide(path):
     "The notebook at `path` with the list of commands as they are now"
     nb = json.loads(path.read_text(encoding='utf-8'))
     [cell] = [c for c in nb['cells'] if c['id'] == 'commands']
-    cell['source'] = '\n\n'.join(['## All commands and options', 'Made from the commands themselves; `--help` says the same.', *commands()]).splitlines(keepends=True)
+    cell['source'] = '\n\n'.join(['## All commands and options', 'Made from the commands themselves; `--help` says the same. Each has `--version`, too.', *commands()]).splitlines(keepends=True)
     return json.dumps(nb, indent=1, ensure_ascii=False) + '\n'
 
 def readme(markdown, pages, cfg):

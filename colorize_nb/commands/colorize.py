@@ -11,7 +11,7 @@ __all__ = ['colorize']
 import os
 import re
 import sys
-from fastcore.script import call_parse, is_cli
+from fastcore.script import call_parse
 from pathlib import Path
 from typing import Annotated
 from .common import Between, Device, OneOf, Saturation, Weights, command
@@ -53,7 +53,6 @@ def colorize(
     if not photos: return 1
     if hint and len(photos) > 1: raise ColorizeError(f'--hint is for one photo, not for {len(photos)}')
     hints = [_point(o) for o in hint or []]
-    if is_cli(): os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')  # PyTorch's threads sleep while they wait: other programs want the cores too
     from colorize_nb.inference.colorizer import Colorizer
     colorizer = Colorizer.from_pretrained(weights, device=device)
     colorizer.size = size or colorizer.size

@@ -356,4 +356,4 @@ def check_readable(
     "List the photos that can't be read; `ValueError` if they are too many"
     for o in unreadable[:shown]: say(f'left out, cannot be read: {str(o)!r}')
     if len(unreadable) > shown: say(f'left out, cannot be read: {len(unreadable) - shown} more')
-    if len(unreadable) > max_unreadable*n: raise ValueError(f'{len(unreadable)} of {n} photos cannot be read, more than the {100*max_unreadable:g}% that may be (max_unreadable)')
+    if len(unreadable) > max_unreadable*n: raise ValueError(f'{len(unreadable)} of {n} photos cannot be read, more than the {100*max_unreadable:g}% that may be (--max-unreadable)')
