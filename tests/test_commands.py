@@ -99,7 +99,7 @@ def test_interrupt_keeps_what_was_learnt(signum, gan, workers, photos, tmp_path)
     assert len(lines(res.err)) == 2 and 'left out, cannot be read' in res.err and 'stopped early, in epoch' in res.err and 'after batch' in res.err
     assert {o.name for o in out.iterdir()} >= {'model.safetensors', 'log.csv', 'results.png', 'losses.png'}
     photo(tmp_path/'x.png')
-    assert not command('colorize', 'x.png', '--weights', out, cwd=tmp_path).rc
+    assert command('colorize', 'x.png', '--recolour', '--weights', out, cwd=tmp_path).out.strip() == 'x_colour.png'
 
 def test_demo_colours_photos(tmp_path):
     res = command('colorize-demo', cwd=tmp_path)
@@ -118,7 +118,7 @@ def test_demo_trains(tmp_path):
     for o in ('results.png', 'losses.png', 'l1.safetensors', 'pix2pix.safetensors', 'pix2pix.csv'):
         assert (tmp_path/'colorize_demo'/o).exists() and str(Path('colorize_demo')/o) in res.out
     photo(tmp_path/'x.png')
-    assert not command('colorize', 'x.png', '--weights', 'colorize_demo/pix2pix.safetensors', cwd=tmp_path).rc
+    assert command('colorize', 'x.png', '--recolour', '--weights', 'colorize_demo/pix2pix.safetensors', cwd=tmp_path).out.strip() == 'x_colour.png'
 
 def test_recipe_goes_on_where_it_was(tmp_path):
     (tmp_path/'photos'/'no').mkdir(parents=True)
@@ -139,17 +139,17 @@ def test_recipe_goes_on_where_it_was(tmp_path):
     res = command(*args, cwd=tmp_path)
     assert res.rc == 1 and 'begun with photos 96 (' in res.err and len(lines(res.err)) == 2
     photo(tmp_path/'x.png')
-    assert not command('colorize', 'x.png', '--weights', 'out', cwd=tmp_path).rc
+    assert command('colorize', 'x.png', '--recolour', '--weights', 'out', cwd=tmp_path).out.strip() == 'x_colour.png'
 
 def test_colorize_files_and_folders(trained, tmp_path):
     for o in ('a.jpg', 'b.png', 'in/c.gif', 'in/a.jpg'):
         (tmp_path/o).parent.mkdir(exist_ok=True)
         photo(tmp_path/o, (30, 20))
     before = {o: o.read_bytes() for o in tmp_path.rglob('*.*')}
-    res = command('colorize', 'a.jpg', 'in', '--weights', trained.folder, cwd=tmp_path)
+    res = command('colorize', 'a.jpg', 'in', '--recolour', '--weights', trained.folder, cwd=tmp_path)
     assert not res.rc, res.err
     assert res.out.split() == ['a_colour.jpg', 'in/a_colour.jpg', 'in/c_colour.png']
-    res = command('colorize', 'a.jpg', 'in', 'b.png', '--out', 'new/er', '--weights', trained.folder/'model.safetensors', cwd=tmp_path)
+    res = command('colorize', 'a.jpg', 'in', 'b.png', '--out', 'new/er', '--recolour', '--weights', trained.folder/'model.safetensors', cwd=tmp_path)
     assert not res.rc, res.err
     assert res.out.split() == [f'new/er/{o}' for o in ('a_colour.jpg', 'a_colour_2.jpg', 'c_colour.png', 'b_colour.png')]
     for o in res.out.split(): assert Image.open(tmp_path/o).size == (30, 20)
@@ -158,51 +158,51 @@ def test_colorize_files_and_folders(trained, tmp_path):
 def test_colorize_never_overwrites_an_input(trained, tmp_path):
     files = [photo(tmp_path/o, seed=i) for i, o in enumerate(('a.png', 'a_colour.png'))]
     before = [o.read_bytes() for o in files]
-    res = command('colorize', *files, '--weights', trained.folder, cwd=tmp_path)
+    res = command('colorize', *files, '--recolour', '--weights', trained.folder, cwd=tmp_path)
     assert not res.rc and [o.read_bytes() for o in files] == before
     assert {o.name for o in tmp_path.iterdir()} == {'a.png', 'a_colour.png', 'a_colour_2.png', 'a_colour_colour.png'}
 
 def test_a_picture_of_the_users_own_stays_and_other_settings_are_work(trained, tmp_path):
     photo(tmp_path/'x.png')
     own = photo(tmp_path/'x_colour.png', seed=1).read_bytes()
-    args = 'colorize', 'x.png', '--weights', trained.folder, '--resume'
+    args = 'colorize', 'x.png', '--recolour', '--weights', trained.folder, '--resume'
     for more, said in (((), 'x_colour_2.png'), ((), ''), (('--saturation', 2), 'x_colour_2.png'), (('--size', 48), 'x_colour_2.png')):
         res = command(*args, *more, cwd=tmp_path)
         assert not res.rc and res.out.strip() == said, res.err
     assert (tmp_path/'x_colour.png').read_bytes() == own
     (tmp_path/'x_colour_2.png').write_bytes((tmp_path/'x_colour_2.png').read_bytes()[:-200])
     assert command(*args, '--size', 48, cwd=tmp_path).out.strip() == 'x_colour_2.png'
-    res = command('colorize', 'x.png', '--weights', trained.folder, '--suffix=-new', '--format', 'jpg', '--quality', 50, cwd=tmp_path)
+    res = command('colorize', 'x.png', '--recolour', '--weights', trained.folder, '--suffix=-new', '--format', 'jpg', '--quality', 50, cwd=tmp_path)
     assert not res.rc and res.out.strip() == 'x-new.jpg' and Image.open(tmp_path/'x-new.jpg').format == 'JPEG'
 
 def test_colorize_goes_on_past_a_bad_file(trained, tmp_path):
     photo(tmp_path/'good.jpg')
     (tmp_path/'text.jpg').write_text('not a photo')
-    res = command('colorize', 'text.jpg', 'missing.jpg', 'good.jpg', '--weights', trained.folder, cwd=tmp_path)
+    res = command('colorize', 'text.jpg', 'missing.jpg', 'good.jpg', '--recolour', '--weights', trained.folder, cwd=tmp_path)
     assert res.rc == 1 and res.out.split() == ['good_colour.jpg'] and (tmp_path/'good_colour.jpg').exists()
     err = lines(res.err)
-    assert len(err) == 3 and 'text.jpg' in err[0] and 'missing.jpg' in err[1] and '2 of 3 photos failed: text.jpg, missing.jpg' in err[2]
+    assert len(err) == 3 and 'text.jpg' in err[0] and 'missing.jpg' in err[1] and '3 photos: 1 coloured, 2 failed (text.jpg, missing.jpg); ' in err[2]
 
 def test_colorize_searches_folders_and_patterns(trained, tmp_path):
     for o in ('in/a.jpg', 'in/deep/a.jpg', 'in/deep/er/b.png', 'x1.png', 'x2.png'):
         (tmp_path/o).parent.mkdir(exist_ok=True, parents=True)
         photo(tmp_path/o)
     (tmp_path/'in'/'notes.txt').write_text('not a photo')
-    args = 'colorize', 'in', 'x?.png', '--recursive', '--out', 'in/new', '--weights', trained.folder
+    args = 'colorize', 'in', 'x?.png', '--recolour', '--recursive', '--out', 'in/new', '--weights', trained.folder
     res = command(*args, cwd=tmp_path)
-    assert not res.rc and not res.err, res.err
+    assert not res.rc and lines(res.err)[0].startswith('colorize: 5 photos: 5 coloured; '), res.err
     done = [f'in/new/{o}' for o in ('a_colour.jpg', 'deep/a_colour.jpg', 'deep/er/b_colour.png', 'x1_colour.png', 'x2_colour.png')]
     assert res.out.split() == done
     (tmp_path/done[1]).unlink()
     kept = (tmp_path/done[0]).stat().st_mtime_ns
     res = command(*args, '--resume', cwd=tmp_path)
-    assert not res.rc and res.out.split() == [done[1]] and lines(res.err) == ['colorize: 4 of 5 photos were done already']
+    assert not res.rc and res.out.split() == [done[1]] and lines(res.err)[0].startswith('colorize: 5 photos: 1 coloured, 4 done already; ')
     assert (tmp_path/done[0]).stat().st_mtime_ns == kept
 
 def test_resume_knows_its_own_results(trained, tmp_path):
     photo(tmp_path/'x.png')
     for said in (['x_colour.png'], []):
-        res = command('colorize', *sorted(o.name for o in tmp_path.iterdir()), '--resume', '--weights', trained.folder, cwd=tmp_path)
+        res = command('colorize', *sorted(o.name for o in tmp_path.iterdir()), '--resume', '--recolour', '--weights', trained.folder, cwd=tmp_path)
         assert not res.rc and res.out.split() == said
     assert {o.name for o in tmp_path.iterdir()} == {'x.png', 'x_colour.png'}
 
@@ -210,7 +210,7 @@ def test_comparison_and_hints(tmp_path):
     photo(tmp_path/'x.png')
     def pixels(name): return np.asarray(Image.open(tmp_path/name)).astype(int)
     Colorizer(QuarterUNet(decoder=(12, 8, 8, 8)), size=32).save(tmp_path/'hinted.safetensors')
-    args = 'colorize', 'x.png', '--weights', 'hinted.safetensors', '--saturation', 5, '--device', 'cpu'
+    args = 'colorize', 'x.png', '--recolour', '--weights', 'hinted.safetensors', '--saturation', 5, '--device', 'cpu'
     assert not command(*args, '--out', 'none', cwd=tmp_path).rc
     res = command(*args, '--compare', '--hint', '5,6,#ff0000', '--hint', '40,30,#0000ff', '--out', 'two', cwd=tmp_path)
     assert not res.rc, res.err
@@ -223,9 +223,9 @@ def test_comparison_and_hints(tmp_path):
 def test_saturation_size_and_lenient(trained, tmp_path):
     whole = photo(tmp_path/'whole.jpg', (400, 300)).read_bytes()
     (tmp_path/'half.jpg').write_bytes(whole[:len(whole)//2])
-    args = 'colorize', 'whole.jpg', 'half.jpg', '--weights', trained.folder, '--out'
+    args = 'colorize', 'whole.jpg', 'half.jpg', '--recolour', '--weights', trained.folder, '--out'
     res = command(*args, 'new', cwd=tmp_path)
-    assert res.rc == 1 and res.out.split() == ['new/whole_colour.jpg'] and 'half.jpg: ' in lines(res.err)[0] and 'truncated' in lines(res.err)[0]
+    assert res.rc == 1 and res.out.split() == ['new/whole_colour.jpg'] and 'half.jpg: ' in lines(res.err)[0] and 'truncated' in lines(res.err)[0] and '--lenient' in lines(res.err)[0]
     res = command(*args, 'grey', '--lenient', '--saturation', 0, '--size', 64, cwd=tmp_path)
     assert not res.rc and res.out.split() == ['grey/whole_colour.jpg', 'grey/half_colour.jpg']
     assert np.ptp(np.asarray(Image.open(tmp_path/'grey'/'whole_colour.jpg')).astype(int), axis=-1).max() <= 3
@@ -234,7 +234,7 @@ def test_saturation_size_and_lenient(trained, tmp_path):
 
 def test_without_weights_the_packages_own(tmp_path):
     photo(tmp_path/'x.png')
-    res = command('colorize', 'x.png', cwd=tmp_path)
+    res = command('colorize', 'x.png', '--recolour', cwd=tmp_path)
     if (Path(colorize_nb.__file__).parent/'weights'/'default.safetensors').exists(): assert not res.rc and (tmp_path/'x_colour.png').exists()
     else: assert res.rc == 1 and len(lines(res.err)) == 1 and 'colorize-demo' in res.err and 'colorize-train' in res.err
 
@@ -245,7 +245,7 @@ def test_without_weights_the_packages_own(tmp_path):
     ('colorize words --weights {weights}', 'no photos in words'),
     ('colorize photo.png --weights text.jpg', 'text.jpg: not a safetensors file'),
     ('colorize photo.png --weights missing.safetensors', 'missing.safetensors: no such file'),
-    ('colorize photo.png --weights {weights} --out text.jpg', 'text.jpg: File exists'),
+    ('colorize photo.png --weights {weights} --out text.jpg', 'text.jpg is there already'),
     ('colorize *.webp --weights {weights}', 'no photos match *.webp'),
     ('colorize photo.png --weights {weights} --saturation -1', '--saturation must be at least 0, not -1.0'),
     ('colorize photo.png --weights {weights} --size 8', '--size must be at least 16, not 8'),
@@ -288,7 +288,7 @@ def imported(p):
 def test_colouring_imports_little(trained, tmp_path, monkeypatch):
     monkeypatch.setenv('PYTHONPROFILEIMPORTTIME', '1')
     photo(tmp_path/'x.png')
-    res = command('colorize', 'x.png', '--weights', trained.folder, cwd=tmp_path)
+    res = command('colorize', 'x.png', '--recolour', '--weights', trained.folder, cwd=tmp_path)
     assert not res.rc and 'torch' in imported(res) and not imported(res) & {'fastai', 'timm', 'matplotlib', 'huggingface_hub'}
 
 def test_weights_that_are_neither_here_nor_on_the_hub(tmp_path, monkeypatch):

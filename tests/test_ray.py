@@ -47,7 +47,7 @@ def names(folder): return sorted(str(o.relative_to(folder)) for o in folder.rglo
 def expected(photos): return sorted(o.replace('.jpg', '_colour.jpg') for o in names(photos))
 
 def test_names(photos, tmp_path):
-    files, results = plan(photos, tmp_path/'out', True)
+    files, results, _ = plan(photos, tmp_path/'out', True)
     assert len(files) == 40 and sorted(str(o.relative_to(tmp_path/'out')) for o in results) == expected(photos)
     for o in ('0.png', '0.bmp'): Image.open(photos/'0.jpg').save(photos/o)
     assert {o.name for o in plan(photos, tmp_path/'out')[1] if o.name.startswith('0_')} == {'0_colour.jpg', '0_colour.png', '0_colour_2.png'}
@@ -79,12 +79,12 @@ def test_all_is_done_already(photos, weights, tmp_path, capsys):
         o.parent.mkdir(exist_ok=True)
         save_photo(Image.new('RGB', (8, 8)), o, mark=mark)
     assert colorize_ray(str(photos), str(tmp_path/'out'), weights, resume=True) == 0
-    assert '14 of 14 photos were done already' in capsys.readouterr().err
+    assert '14 photos: 14 done already; ' in capsys.readouterr().err
 
 @pytest.mark.slow
 @pytest.mark.parametrize('killed', [False, True], ids=['two actors', 'one of them is killed'])
 def test_every_photo_once(killed, colorizer, photos, tmp_path):
-    files, results = plan(photos, tmp_path/'out', True)
+    files, results, _ = plan(photos, tmp_path/'out', True)
     for o in results: o.parent.mkdir(parents=True, exist_ok=True)
     colorizer.seconds, done = 0.3, []
     with on_ray(2) as ray:
@@ -102,16 +102,16 @@ def test_every_photo_once(killed, colorizer, photos, tmp_path):
 @pytest.mark.slow
 def test_unreadable_and_resume(photos, weights, tmp_path, capsys):
     (photos/'text.jpg').write_text('no photo')
-    args = dict(source=str(photos), dest=str(tmp_path/'out'), weights=weights, recursive=True, actors=2)
+    args = dict(source=str(photos), dest=str(tmp_path/'out'), weights=weights, recursive=True, recolour=True, actors=2)
     assert colorize_ray(**args) == 1
     said = capsys.readouterr()
     assert len(said.out.splitlines()) == 40 and len(said.err.splitlines()) == 2
-    assert f'cannot read {photos/"text.jpg"}' in said.err and '1 of 41 photos failed' in said.err
+    assert f'cannot read {photos/"text.jpg"}' in said.err and '41 photos: 40 coloured, 1 failed (' in said.err
     (photos/'text.jpg').unlink()
     first, kept = tmp_path/'out'/'0_colour.jpg', tmp_path/'out'/'a'/'1_colour.jpg'
     first.unlink()
     before = kept.stat().st_mtime_ns
     assert colorize_ray(**args, resume=True) == 0
     said = capsys.readouterr()
-    assert said.out.splitlines() == [str(first)] and '39 of 40 photos were done already' in said.err
+    assert said.out.splitlines() == [str(first)] and '40 photos: 1 coloured, 39 done already; ' in said.err
     assert kept.stat().st_mtime_ns == before and names(tmp_path/'out') == expected(photos)

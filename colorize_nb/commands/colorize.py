@@ -8,15 +8,15 @@ Docs: https://colorize-nb.github.io/colorize_nb/reference/commands.colorize.html
 __all__ = ['colorize']
 
 # %% ../../nbs/reference/51_commands.colorize.ipynb #54fe2782
-import os
 import re
 import sys
+import time
 from fastcore.script import call_parse
 from pathlib import Path
 from typing import Annotated
 from .common import Between, Device, OneOf, Saturation, Weights, command
 from ..errors import ColorizeError
-from ..inference.batch import color_photos, gather, result_names
+from ..inference.batch import RESULTS, color_photos, failed, gather, is_file_name, left_out, result_names, sum_up, write_report
 
 # %% ../../nbs/reference/51_commands.colorize.ipynb #hnt00001
 def _point(
@@ -27,12 +27,56 @@ def _point(
     if not m: raise ColorizeError(f'--hint is x,y,#rrggbb, such as 640,200,#c02020, not {text!r}')
     return int(m[1]), int(m[2]), m[3]
 
+# %% ../../nbs/reference/51_commands.colorize.ipynb #outf0001
+def _one_result(
+    out:Path, # a file
+    photos:list, # files
+    endings:tuple, # for each result
+    format:str|None, # that was asked for
+)->list: # as of `result_names`
+    "What the results of one photo are called if the user names them (`ColorizeError` if they can't be)"
+    from colorize_nb.photo import is_ours
+    if len(photos) > 1: raise ColorizeError(f'--out {out} is the name of one result, but there are {len(photos)} photos: name a folder')
+    if out.suffix.lower() not in RESULTS: raise ColorizeError(f'--out ends in .jpg, .png, .tif or .webp, not in {out.suffix}')
+    if format and RESULTS[out.suffix.lower()] != format: raise ColorizeError(f'--out {out} and --format {format} contradict each other')
+    names = [out.with_name(f'{out.stem}{o}{out.suffix}') for o in endings]
+    for o in names:
+        if o.exists() and (not is_ours(o) or o.samefile(photos[0])): raise ColorizeError(f'{o} is there already, and is no result of colorize: choose another --out')
+    return [names]
+
+# %% ../../nbs/reference/51_commands.colorize.ipynb #outf0002
+def _say(
+    text:str, # a line; nothing is said if it is empty
+):
+    "Say something that is no name of a result, on the error output"
+    if text: print(f'colorize: {text}', file=sys.stderr)
+
+def _folder(
+    path:str, # a file, a folder or a pattern
+)->Path:
+    "The folder, or that of the file, or of the first part of a pattern"
+    path = Path(path)
+    return path if path.is_dir() else next(o for o in path.parents if o.is_dir())
+
+def _colorizer(
+    weights:str|None, # as for `Colorizer.from_pretrained`
+    device:str, # likewise
+    size:int|None, # short side of what its network sees; None: what the weights were made for
+    hints:list, # that it shall take
+): # a `Colorizer`
+    "Load a colorizer (`ColorizeError` if it takes no hints, and there are some)"
+    from colorize_nb.inference.colorizer import Colorizer
+    res = Colorizer.from_pretrained(weights, device=device)
+    res.size = size or res.size
+    if hints and not res.takes_hints: raise ColorizeError('--hint needs a network that takes hints; this one takes none')
+    return res
+
 # %% ../../nbs/reference/51_commands.colorize.ipynb #c0105e17
 @call_parse
 @command('colorize')
 def colorize(
     *photo:Annotated[str, {'nargs':'+', 'metavar':'PHOTO'}], # photos, folders of photos, or patterns such as 'scans/*.jpg'
-    out:str=None, # folder for the results; default: beside each photo
+    out:str=None, # folder for the results, or for one photo the name of its result, such as new.jpg; default: beside each photo
     suffix:str='_colour', # what the name of a result has more than its photo's
     format:Annotated[str, OneOf(('jpg', 'png', 'tif', 'webp'))]=None, # of the results, jpg, png, tif or webp; default: the photo's
     quality:Annotated[int, Between(1, 100)]=None, # of JPEG and WebP; default: 99, and without loss
@@ -42,21 +86,29 @@ def colorize(
     hint:Annotated[str, {'action':'append', 'metavar':'X,Y,#RRGGBB'}]=None, # a colour at a point of one photo, in pixels of the upright photo; as often as you like
     device:Device='auto',
     compare:bool=False, # also write x_colour_compare.jpg: before and after, side by side
+    recolour:bool=False, # colour photos that have colours already, too; without it they are left alone. Sepia and tinted prints count as grey
+    report:bool=False, # also write colorize_report.html: a page with before and after of every photo
     recursive:bool=False, # search folders in folders too; in --out they are made again
     resume:bool=False, # leave out photos whose results are there, made with the same settings
     lenient:bool=False, # take what there is of a truncated file
 )->int: # exit code: 0, or 1 if anything failed
-    "Colour photos: x.jpg becomes x_colour.jpg. Of a colour photo only the lightness is used"
+    "Colour photos: x.jpg becomes x_colour.jpg. Photos that have colours already are left alone"
     if not suffix or {'/', '\\', '\0'} & {*suffix}: raise ColorizeError(f'--suffix is a part of a name, such as _colour, not {suffix!r}')
-    photos, folders, wrong = gather(photo, Path(out) if out else None, recursive, resume)
-    for o in wrong: print(f'colorize: {o}', file=sys.stderr)
-    if not photos: return 1
+    start, to, endings = time.monotonic(), Path(out) if out else None, ('',) + ('_compare',)*compare
+    name = to if to and is_file_name(to) else None
+    photos, folders, wrong, left = gather(photo, None if name else to, recursive, resume)
+    for o in wrong: _say(o)
+    if not photos:
+        _say(left_out(left))
+        return int(bool(wrong))
     if hint and len(photos) > 1: raise ColorizeError(f'--hint is for one photo, not for {len(photos)}')
     hints = [_point(o) for o in hint or []]
-    from colorize_nb.inference.colorizer import Colorizer
-    colorizer = Colorizer.from_pretrained(weights, device=device)
-    colorizer.size = size or colorizer.size
-    if hints and not colorizer.takes_hints: raise ColorizeError('--hint needs a network that takes hints; this one takes none')
-    results = result_names(photos, folders, ('',) + ('_compare',)*compare, suffix, format)
-    errors = color_photos(colorizer, photos, results, resume, compare=compare, lenient=lenient, quality=quality, saturation=saturation, hints=hints)
-    return int(bool(wrong or any(errors)))
+    results = _one_result(name, photos, endings, format) if name else result_names(photos, folders, endings, suffix, format)
+    colorizer = _colorizer(weights, device, size, hints)
+    outcomes = color_photos(colorizer, photos, results, resume, compare=compare, lenient=lenient, recolor=recolour, quality=quality,
+                            saturation=saturation, hints=hints)
+    if report: print(write_report(photos, results, outcomes, to.parent if name else to or _folder(photo[0])))
+    if len(photo) == 2 and failed(outcomes[-1]) and not Path(photo[1]).exists():
+        _say(f'if {photo[1]} is to be the result: colorize {photo[0]} --out {photo[1]}')
+    for o in (left_out(left), sum_up(photos, outcomes, time.monotonic() - start)): _say(o)
+    return int(bool(wrong or any(map(failed, outcomes))))

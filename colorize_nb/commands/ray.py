@@ -9,24 +9,27 @@ __all__ = ['plan', 'colorize_ray']
 
 # %% ../../nbs/reference/56_commands.ray.ipynb #fddceacd
 import os
+import sys
+import time
 from fastcore.script import call_parse
 from pathlib import Path
 from typing import Annotated
 from .common import Between, Saturation, Weights, command
+from ..errors import ColorizeError
 from ..inference.actors import color_in_actors, on_ray
-from ..inference.batch import left_to_do, photos_in, report, result_names, settings_of
+from ..inference.batch import failed, gather, left_out, left_to_do, report, result_names, settings_of, sum_up
 
 # %% ../../nbs/reference/56_commands.ray.ipynb #1c84b26c
 def plan(
     source:Path, # a folder, a file or a pattern
     dest:Path, # folder for the results
     recursive:bool=False, # search folders in folders too
-)->tuple: # photos, and for each the file of its result
-    "Say what is to be made of what"
-    files = photos_in(source, recursive, dest)
+)->tuple: # photos; for each the file of its result; the pictures that are left out, as from `gather`
+    "Say what is to be made of what (`ColorizeError` if there is nothing)"
+    files, folders, wrong, left = gather([source], dest, recursive)
     if files == [source] and not source.exists(): raise FileNotFoundError(f'no such folder or photo: {source}')
-    folders = [dest/(o.parent.relative_to(source) if source.is_dir() else '') for o in files]
-    return files, [o for o, in result_names(files, folders)]
+    if wrong: raise ColorizeError('; '.join(filter(None, (*wrong, left_out(left)))))
+    return files, [o for o, in result_names(files, folders)], left
 
 # %% ../../nbs/reference/56_commands.ray.ipynb #7e1fa047
 @call_parse
@@ -37,23 +40,27 @@ def colorize_ray(
     weights:Weights=None,
     size:Annotated[int, Between(16, 2048)]=None, # short side of what the network sees, pixels; default: what the weights were made for
     saturation:Saturation=1.,
+    recolour:bool=False, # colour photos that have colours already, too; without it they are left alone. Sepia and tinted prints count as grey
     recursive:bool=False, # search folders in folders too; in DEST they are made again
     resume:bool=False, # leave out photos whose results are there
     lenient:bool=False, # take what there is of a truncated file
     actors:Annotated[int, Between(1, 10_000)]=None, # processes that colour, on this machine or the cluster that RAY_ADDRESS names; default: one per core of this one
 )->int: # exit code: 0, or 1 if anything failed
     "Colour an archive on Ray: photos are divided between actors, and what one that dies had in hand is done again"
-    files, results = plan(Path(source), Path(dest), recursive)
+    start = time.monotonic()
+    files, results, left = plan(Path(source), Path(dest), recursive)
     results = [[o] for o in results]
     from colorize_nb.inference.colorizer import Colorizer
     colorizer = Colorizer.from_pretrained(weights)
     colorizer.size = size or colorizer.size
     mark = settings_of(colorizer, saturation)
-    todo = left_to_do(results, mark if resume else None, 'colorize-ray')
-    if not todo: return 0
+    todo = left_to_do(results, mark if resume else None)
     photos, to = [files[i] for i in todo], [results[i] for i in todo]
-    actors = actors or os.cpu_count()
-    with on_ray(actors) as ray:
-        done = color_in_actors(ray, colorizer, photos, to, actors, saturation=saturation, lenient=lenient, mark=mark)
-        errors = report(((todo[i], error) for i,error in done), files, results, len(todo), 'colorize-ray')
-    return int(any(errors))
+    actors, outcomes = actors or os.cpu_count(), report([], files, results, 0)
+    if todo:
+        with on_ray(actors) as ray:
+            done = color_in_actors(ray, colorizer, photos, to, actors, saturation=saturation, lenient=lenient, recolor=recolour, mark=mark)
+            outcomes = report(((todo[i], outcome) for i,outcome in done), files, results, len(todo), 'colorize-ray')
+    for o in (left_out(left), sum_up(files, outcomes, time.monotonic() - start)):
+        if o: print(f'colorize-ray: {o}', file=sys.stderr)
+    return int(any(map(failed, outcomes)))

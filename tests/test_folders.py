@@ -1,0 +1,114 @@
+"What an archive holds goes through colorize: each file is coloured, left alone, or counted by its kind"
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from fastcore.script import CliError
+from PIL import Image
+
+from colorize_nb.commands.colorize import colorize as command
+from colorize_nb.inference.batch import left_out, photos_in, write_report
+from colorize_nb.inference.colorizer import Colorizer
+from colorize_nb.models.unet import UNet
+
+GREY = Image.fromarray(np.random.default_rng(0).integers(40, 220, (3, 3), dtype=np.uint8)).resize((48, 40), Image.Resampling.BICUBIC)
+COLOURS = Image.fromarray(np.random.default_rng(1).integers(0, 255, (3, 3, 3), dtype=np.uint8)).resize((48, 40), Image.Resampling.BICUBIC)
+SEPIA = Image.merge('RGB', [GREY.point([min(255, int(v*k)) for v in range(256)]) for k in (1.07, 0.9, 0.7)])
+DEEP = Image.fromarray(np.asarray(GREY).astype(np.uint16)*257)
+
+@pytest.fixture(scope='module')
+def weights(tmp_path_factory):
+    "A small network with random weights"
+    torch.manual_seed(0)
+    return str(Colorizer(UNet(nf=2, depth=2), size=32).save(tmp_path_factory.mktemp('weights')))
+
+@pytest.fixture
+def colorize(weights, capfd, tmp_path, monkeypatch):
+    "`colorize(*args)` in an empty folder: exit code, the names of the results, the lines of complaint without seconds"
+    monkeypatch.chdir(tmp_path)
+    def _colorize(*args, **kwargs):
+        capfd.readouterr()
+        rc = command(*args, weights=weights, **kwargs)
+        out, err = capfd.readouterr()
+        return rc, out.splitlines(), [re.sub(r'; \d+ s$', '', o) for o in err.splitlines()]
+    return _colorize
+
+def test_a_new_users_folder(colorize, tmp_path):
+    d = tmp_path/'attic'
+    d.mkdir()
+    GREY.save(d/'grey.jpg')
+    GREY.save(d/'iphone.HEIC', 'JPEG')       # a wrong name
+    SEPIA.save(d/'sepia.jpg')
+    DEEP.save(d/'deep.png')
+    COLOURS.save(d/'colours.jpg')
+    GREY.save(d/'pages.tif', save_all=True, append_images=[GREY, GREY])
+    COLOURS.save(d/'camera.dng', 'TIFF')     # a raw file begins with a preview
+    COLOURS.save(d/'letter.pdf')
+    (d/'real.heic').write_bytes(b'\0\0\0\x18ftypheic' + bytes(99))
+    (d/'torn.jpg').write_bytes((d/'grey.jpg').read_bytes()[:400])
+    (d/'notes.txt').write_text('no picture')
+    colorize('attic/grey.jpg')               # a result of an earlier run
+    files = {o for o in d.iterdir() if o.suffix != '.txt'}
+    rc, out, err = colorize('attic')
+    new = {'deep_colour.png', 'grey_colour.jpg', 'iphone_colour.png', 'sepia_colour.jpg'} | {Path(o).name for o in out if 'pages' in o}
+    assert rc == 1 and {Path(o).name for o in out} == new and len(new) >= 5
+    assert err[-1] == 'colorize: 7 photos: 5 coloured, 1 left alone, with colours already (--recolour colours them), 1 failed (attic/torn.jpg)'
+    assert re.fullmatch(r"colorize: 4 files left out: 1 \.dng .*, 1 \.heic .*, 1 \.pdf, 1 result of colorize", err[-2])
+    assert 7 + 4 == len(files) and 'torn.jpg: ' in err[0] and '--lenient' in err[0]
+    assert [o for o in err if 'Traceback' in o or 'Warning' in o] == []
+
+@pytest.mark.parametrize('name, image, colours', [('grey.png', GREY, False), ('rgb.jpg', GREY.convert('RGB'), False), ('sepia.jpg', SEPIA, False), ('deep.png', DEEP, False), ('colours.jpg', COLOURS, True)])
+def test_colours_are_left_alone(name, image, colours, colorize, tmp_path):
+    image.save(name)
+    rc, out, err = colorize(name)
+    assert rc == 0 and bool(out) != colours and err == [f'colorize: {name} has colours already, so it was left alone; --recolour colours it']*colours
+    assert colorize(name, recolour=True)[1] == [f'{Path(name).stem}_colour{Path(name).suffix}']
+
+def test_a_result_may_be_named(colorize, tmp_path):
+    GREY.save('x.jpg')
+    GREY.save('y.jpg')
+    assert colorize('x.jpg', out='new/first.png') == (0, ['new/first.png'], []) and Image.open('new/first.png').format == 'PNG'
+    assert colorize('x.jpg', out='new/first.png', compare=True)[1] == ['new/first.png', 'new/first_compare.png']
+    assert colorize('x.jpg', out='new/first.png', resume=True) == (0, [], ['colorize: x.jpg was done already'])
+    (tmp_path/'album.jpg').mkdir()
+    assert colorize('x.jpg', out='album.jpg')[1] == ['album.jpg/x_colour.jpg']
+    before = Path('y.jpg').read_bytes()
+    for args, out, says in ((['x.jpg', 'y.jpg'], 'z.jpg', 'is the name of one result, but there are 2 photos'), (['x.jpg'], 'y.jpg', 'y.jpg is there already, and is no result'),
+                            (['x.jpg'], 'x.jpg', 'x.jpg is there already'), (['new/first.png'], 'new/first.png', 'first.png is there already'), (['x.jpg'], 'z.gif', 'ends in .jpg, .png, .tif or .webp, not in .gif')):
+        with pytest.raises(CliError, match=says): colorize(*args, out=out, recolour=True)
+    with pytest.raises(CliError, match='contradict'): colorize('x.jpg', out='z.jpg', format='png')
+    assert Path('y.jpg').read_bytes() == before and not Path('z.jpg').exists() and not Path('z.gif').exists()
+
+def test_a_result_named_as_a_photo_is_guessed(colorize, tmp_path):
+    GREY.save('a.jpg')
+    rc, out, err = colorize('a.jpg', 'b.png')
+    assert rc == 1 and out == ['a_colour.jpg'] and err[1] == 'colorize: if b.png is to be the result: colorize a.jpg --out b.png'
+    assert err[2] == 'colorize: 2 photos: 1 coloured, 1 failed (b.png)'
+
+def test_nothing_is_passed_over_in_silence(colorize, tmp_path):
+    (tmp_path/'raw').mkdir()
+    for i in range(2): COLOURS.save(f'raw/{i}.nef', 'TIFF')
+    assert colorize('raw') == (1, [], ['colorize: no photos in raw', "colorize: 2 files left out: 2 .nef (a camera's raw file)"])
+    assert colorize('raw/0.nef')[::2] == (1, ['colorize: cannot read raw/0.nef: a raw file of a camera; a TIFF or JPEG made of it can be coloured'])
+    GREY.save('raw/1.nef', 'JPEG')
+    assert colorize('raw')[1:] == (['raw/1_colour.png'], ["colorize: 1 file left out: 1 .nef (a camera's raw file)"])
+    assert colorize('raw/*.*', resume=True)[2][0] == "colorize: 2 files left out: 1 .nef (a camera's raw file), 1 result of colorize"
+    photos, left = photos_in(tmp_path/'raw')
+    assert len(photos) == 1 and left_out(left).startswith('2 files left out')
+
+def test_a_page_of_before_and_after(colorize, tmp_path):
+    (tmp_path/'in').mkdir()
+    evil = 'in/<img src=x onerror=alert(1)>&".png'
+    try: GREY.save(evil)
+    except OSError: pytest.skip('this file system takes no such names')
+    COLOURS.save('in/colours.jpg')
+    (tmp_path/'in'/'text.jpg').write_text('not a photo')
+    rc, out, err = colorize('in', out='out', report=True)
+    page = Path('out/colorize_report.html').read_text(encoding='utf-8')
+    assert rc == 1 and out[-1] == 'out/colorize_report.html' and page.count('<figure>') == 3 and page.count('<img ') == 3 and 'onerror=alert(1)>' not in page
+    assert not re.search(r'(src|href)="(https?:|/)', page) and 'has colours already' in page and 'text.jpg: not an image file' in page
+    assert all((tmp_path/'out'/o).resolve().exists() for o in ('../in/colours.jpg',)) and 'href="../in/colours.jpg"' in page
+    Path('out/colorize_report.html').write_text('of somebody else')
+    assert write_report([], [], [], Path('out')) == Path('out/colorize_report_2.html') and Path('out/colorize_report.html').read_text() == 'of somebody else'
