@@ -41,7 +41,8 @@ def _one_result(
     if format and RESULTS[out.suffix.lower()] != format: raise ColorizeError(f'--out {out} and --format {format} contradict each other')
     names = [out.with_name(f'{out.stem}{o}{out.suffix}') for o in endings]
     for o in names:
-        if o.exists() and (not is_ours(o) or o.samefile(photos[0])): raise ColorizeError(f'{o} is there already, and is no result of colorize: choose another --out')
+        if o.exists() and (not is_ours(o) or o.samefile(photos[0])):
+            raise ColorizeError(f'{o} is there already, and is no result of colorize: choose another --out')
     return [names]
 
 # %% ../../nbs/reference/51_commands.colorize.ipynb #outf0002
@@ -51,6 +52,19 @@ def _say(
     "Say something that is no name of a result, on the error output"
     if text: print(f'colorize: {text}', file=sys.stderr)
 
+def _account(
+    asked:tuple, # files, folders and patterns, as typed
+    photos:list, # files
+    outcomes:list, # for each, of `color_photos`
+    left:dict, # pictures that were left out, from `gather`
+    seconds:float, # that it took
+):
+    "Say what became of all files"
+    if len(asked) == 2 and failed(outcomes[-1]) and not Path(asked[1]).exists():
+        _say(f'if {asked[1]} is to be the result: colorize {asked[0]} --out {asked[1]}')
+    for o in (left_out(left), sum_up(photos, outcomes, seconds)): _say(o)
+
+# %% ../../nbs/reference/51_commands.colorize.ipynb #outf0004
 def _folder(
     path:str, # a file, a folder or a pattern
 )->Path:
@@ -108,7 +122,5 @@ def colorize(
     outcomes = color_photos(colorizer, photos, results, resume, compare=compare, lenient=lenient, recolor=recolour, quality=quality,
                             saturation=saturation, hints=hints)
     if report: print(write_report(photos, results, outcomes, to.parent if name else to or _folder(photo[0])))
-    if len(photo) == 2 and failed(outcomes[-1]) and not Path(photo[1]).exists():
-        _say(f'if {photo[1]} is to be the result: colorize {photo[0]} --out {photo[1]}')
-    for o in (left_out(left), sum_up(photos, outcomes, time.monotonic() - start)): _say(o)
+    _account(photo, photos, outcomes, left, time.monotonic() - start)
     return int(bool(wrong or any(map(failed, outcomes))))

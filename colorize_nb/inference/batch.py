@@ -129,7 +129,7 @@ def gather(
     out:Path=None, # a folder for all results, with the folders of the photos in it; None: beside each photo
     recursive:bool=False, # search folders in folders too
     resume:bool=False, # leave out results of an earlier run that were named by themselves, too
-)->tuple: # (photos, each once; for each the folder of its results; for each path without photos a line that says so; a dict of pictures that are left out, file to kind)
+)->tuple: # photos, each once; for each the folder of its results; for each path without photos a line; pictures that are left out, file to kind
     "All photos of some paths, and where their results belong"
     found, wrong, left = {}, [], {}
     for path in map(Path, paths):
@@ -269,7 +269,9 @@ def sum_up(
 )->str: # a line; empty if all has been said of a single photo
     "What became of the photos"
     n, bad = Counter(outcomes), [str(o) for o,outcome in zip(photos, outcomes) if failed(outcome)]
-    if len(photos) == 1: return {DONE: f'{photos[0]} {DONE}', IN_COLOR: f'{photos[0]} {IN_COLOR}, so it was left alone; --recolour colours it'}.get(outcomes[0], '')
+    if len(photos) == 1:
+        more = {DONE: '', IN_COLOR: ', so it was left alone; --recolour colours it'}.get(outcomes[0])
+        return '' if more is None else f'{photos[0]} {outcomes[0]}{more}'
     more = f' and {len(bad) - 20:,} more'*(len(bad) > 20)
     parts = {f'{n[""]:,} coloured': n[''] or bad, f'{n[IN_COLOR]:,} left alone, with colours already (--recolour colours them)': n[IN_COLOR],
              f'{n[DONE]:,} done already': n[DONE], f'{len(bad):,} failed ({" ".join(", ".join(bad[:20]).split())}{more})': bad}
