@@ -1,8 +1,9 @@
 "The site as a reader sees it, in Chromium: wide and narrow, light and dark"
-import functools, http.server, io, re, shutil, threading
+import base64, functools, http.server, io, re, shutil, threading
 from pathlib import Path
 from urllib.parse import unquote
 
+import numpy as np
 import pytest
 from PIL import Image, ImageStat
 from selenium import webdriver
@@ -12,6 +13,7 @@ from selenium.webdriver.common.actions.action_builder import ActionBuilder
 from selenium.webdriver.common.actions.pointer_input import PointerInput
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
+from skimage.color import rgb2lab
 
 WIDE, NARROW = 1400, 390
 PAGES = ['index.html', 'guide.html'] + [f"{o.parent.name}/{re.sub(r'^[0-9]+_', '', o.stem)}.html" for o in sorted((Path(__file__).parent.parent/'nbs').glob('*/[0-9]*.ipynb'))]
@@ -60,6 +62,9 @@ class Reader:
         self.browser.execute_cdp_cmd('Emulation.setEmulatedMedia', dict(features=[dict(name='prefers-color-scheme', value=scheme)]))
     def js(self, code): return self.browser.execute_script(f'return {code}')
     def find(self, css): return self.browser.find_element(By.CSS_SELECTOR, css)
+    def press(self, css):
+        self.browser.execute_script('arguments[0].scrollIntoView({block: "center", behavior: "instant"})', self.find(css))
+        self.find(css).click()
     def wait(self, done, what): return WebDriverWait(self.browser, 20).until(lambda _: done(), what)
     def complaints(self):
         "What the console holds"
@@ -217,3 +222,73 @@ def test_slider_is_dragged(kind, width, reader):
     actions.pointer_action.move_to(bar).pointer_down().move_to(bar, int(bar.size['width']*.45)).pointer_up()
     actions.perform()
     assert int(bar.get_attribute('value')) > 85 and max(halves(slider)) < 1
+
+@pytest.fixture
+def trying(docs, reader):
+    "The home page after a click on its button"
+    if not (docs[0]/'try'/'colorizer.onnx').exists(): pytest.skip(re.search("const MISSING = (.*), SIZE", (docs[0]/'try'/'try.js').read_text())[1])
+    reader.open('index.html')
+    assert not [o for o in reader.js(LOADED) if '/try/' in o], 'loaded before it was asked for'
+    reader.press('#try button')
+    reader.wait(lambda: reader.js('!!document.querySelector("#try input[type=file]")'), 'the button does nothing')
+    return reader
+
+LOADED = 'performance.getEntriesByType("resource").map(o => o.name)'
+
+def coloured(reader):
+    "The picture that the page's link saves, and its name"
+    status = '#try [role=status]'
+    WebDriverWait(reader.browser, 120).until(lambda _: re.search(' in .* s\\.|Cannot', reader.find(status).text), 'no result')
+    if 'Cannot' in reader.find(status).text: return None, reader.find(status).text
+    read = """fetch(document.querySelector(".try-save").href).then(o => o.blob()).then(o => new Promise(done => {
+      const r = new FileReader(); r.onload = () => done(r.result); r.readAsDataURL(o); })).then(arguments[0])"""
+    data = reader.browser.execute_async_script(read)
+    return Image.open(io.BytesIO(base64.b64decode(data.partition(',')[2]))), reader.find('.try-save').get_attribute('download')
+
+def test_page_colours_as_the_package_does(trying, docs, tmp_path):
+    from colorize_nb.data.samples import sample
+    from colorize_nb.inference.colorizer import Colorizer
+    from colorize_nb.photo import to_image
+    photo = to_image(sample('coffee')[None])
+    photo.save(tmp_path/'cup.png')
+    trying.find('#try input[type=file]').send_keys(str(tmp_path/'cup.png'))
+    got, name = coloured(trying)
+    assert name == 'cup_colour.png' and got.size == photo.size
+    want = Colorizer.from_pretrained(device='cpu')(photo)
+    far = np.linalg.norm(rgb2lab(np.array(got.convert('RGB'))) - rgb2lab(np.array(want)), axis=-1)
+    assert far.mean() < .5 and np.quantile(far, .99) < 2, f'mean ΔE (CIE76) {far.mean():.2f}, worst {far.max():.1f}'
+    grey = [np.array(o.convert('RGB').convert('L'), int) for o in (got, want)]
+    assert np.abs(grey[0] - grey[1]).mean() < .5, 'the lightness is another'
+    assert all(o.startswith((docs[1], 'blob:', 'data:')) for o in trying.js(LOADED)) and not trying.complaints()
+    slider, bar = trying.find('#try .before-after'), trying.find('#try .before-after input')
+    trying.browser.execute_script('arguments[0].scrollIntoView({block: "center", behavior: "instant"})', slider)
+    left, right = halves(slider)
+    assert left < 1 < right
+    bar.send_keys(Keys.END)
+    assert max(halves(slider)) < 1, 'all grey'
+
+def test_page_says_what_is_no_picture_and_goes_on(trying, tmp_path):
+    (tmp_path/'text.jpg').write_text('not a photo')
+    trying.find('#try input[type=file]').send_keys(str(tmp_path/'text.jpg'))
+    assert coloured(trying)[1] == 'Cannot colour text.jpg: this browser cannot read it as a picture.'
+    Image.new('L', (8000, 7000)).save(tmp_path/'large.png')
+    trying.find('#try input[type=file]').send_keys(str(tmp_path/'large.png'))
+    trying.wait(lambda: '56 megapixels' in trying.find('#try [role=status]').text, 'the large one is taken')
+    trying.press('#try p button')
+    trying.wait(lambda: 'Cannot' not in trying.find('#try [role=status]').text, 'the example is not taken')
+    assert coloured(trying)[1] == 'flower_colour.jpg'
+
+@pytest.mark.parametrize('missing, says', [('there was no npm when it was built', 'cannot colour photos: there was no npm when it was built.'), ('', 'python -m http.server')])
+def test_page_that_cannot_colour_says_why(missing, says, root, chromium, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(root/'tools')
+    from browser import add_scripts
+    add_scripts(tmp_path, missing, 160)
+    (tmp_path/'index.html').write_text('<div id="try"></div><script src="try.js"></script>')
+    assert says in Reader(chromium, f'{tmp_path.as_uri()}/').open('index.html').find('#try').text
+
+def test_build_without_npm(root, monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(root/'tools')
+    import browser
+    monkeypatch.setenv('PATH', str(tmp_path))
+    assert 'no npm' in browser.add_browser(tmp_path) and sorted(o.name for o in (tmp_path/'try').iterdir()) == ['colour.js', 'try.js']
+    assert 'MISSING = "there was no npm' in (tmp_path/'try'/'try.js').read_text(encoding='utf-8')

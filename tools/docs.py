@@ -12,6 +12,7 @@ from nbdev.doclinks import _build_modidx
 from nbdev.quarto import nbdev_sidebar, refresh_quarto_yml
 from nbdev.serve import proc_nbs
 
+from browser import add_browser
 from finish import finish
 from options import commands
 
@@ -79,8 +80,8 @@ def guide(path):
     return json.dumps(nb, indent=1, ensure_ascii=False) + '\n'
 
 def readme(markdown, pages, cfg):
-    "The home page's Markdown without its sliders, with links that work in a clone: to the notebooks, to files beside them and to those of the repository"
-    markdown = re.sub(r'<div class="before-afters">.*?</div>\n\n', '', markdown, flags=re.S)
+    "The home page's Markdown without its sliders and what colours photos there, with links that work in a clone: to the notebooks, to files beside them and to those of the repository"
+    markdown = re.sub(r'<div class="(?:before-afters"|try" id="try")>.*?</div>\n\n', '', markdown, flags=re.S)
     nbs, repo = cfg.nbs_path.name, f'{cfg.git_url}/blob/{cfg.branch}/'
     back = {Path(v).stem: k for k, v in pages.items()}
     def link(m):
@@ -114,6 +115,7 @@ def main():
     rc = subprocess.run([smalldocs, 'render', '--strict', str(proc)]).returncode
     if rc: sys.exit(rc)
     finish(proc/cfg.doc_path.name)
+    if missing := add_browser(proc/cfg.doc_path.name): print(f'The home page cannot colour photos: {missing}', flush=True)
     text = readme((proc/cfg.doc_path.name/'index.llms.md').read_text(encoding='utf-8'), pages, cfg)
     shutil.rmtree(cfg.doc_path, ignore_errors=True)
     shutil.move(proc/cfg.doc_path.name, cfg.doc_path)
