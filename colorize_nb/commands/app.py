@@ -11,6 +11,7 @@ __all__ = ['colorize_app']
 import html
 import os
 import signal
+import socket
 import tempfile
 import threading
 import webbrowser
@@ -271,6 +272,13 @@ def _until_stopped():
         while True: threading.Event().wait(3600)
     except KeyboardInterrupt: pass
 
+def _check_free(port):
+    "Raise a `ColorizeError` if a port is taken"
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try: s.bind(('127.0.0.1', port))
+        except OSError: raise ColorizeError(f'port {port} is taken: choose another --port, or none') from None
+
 @call_parse
 @command('colorize-app')
 def colorize_app(
@@ -280,6 +288,7 @@ def colorize_app(
     device:Device='auto',
 )->int: # exit code: 0
     "Colour photos on a page in the browser; nothing leaves this computer. Ctrl-C ends it"
+    if port: _check_free(port)
     with tempfile.TemporaryDirectory(prefix='colorize-app-', ignore_cleanup_errors=True) as folder:
         folder = Path(folder).resolve()
         _private_gradio(folder)
