@@ -281,7 +281,7 @@ def _kind(kind, n):
     "So many pictures of a kind, in words"
     if kind == 'result': return f'{count(n, kind)} of colorize'
     if kind in RAW: return f"{n:,} {kind} (a camera's raw file)"
-    return f"{n:,} {kind}" + " (needs pip install '.[heif]' in a clone of colorize_nb)"*(kind in ('.heic', '.heif', '.hif'))
+    return f"{n:,} {kind}" + " (a JPEG made of it can be coloured)"*(kind in ('.heic', '.heif', '.hif'))
 
 def left_out(
     left:dict, # file to kind, from `photos_in`
