@@ -41,6 +41,7 @@ def on_ray(
     "Within this context there is Ray: the cluster that `RAY_ADDRESS` names, or one started on this machine (`NotInstalled` without it)"
     os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')
     os.environ.setdefault('RAY_DATA_DISABLE_PROGRESS_BARS', '1')
+    if not os.environ.get('RAY_ADDRESS'): os.environ.setdefault('RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER', '0')  # ports on 127.0.0.1 alone
     need('ray.data', 'ray')
     ray = need('ray', 'ray')
     here = dict(address='local', num_cpus=actors, include_dashboard=False, object_store_memory=200_000_000)
