@@ -90,9 +90,12 @@ def greyed(
 def show_strips(
     strips:dict, # label -> a strip: its file, or a picture
     width:float=8.5, # inches
+    part:tuple=(0, 1), # (i, n): only the i-th of n equal parts of each
 ): # matplotlib axes, one per strip
     "Draw strips under each other, their names on the left"
     ims = [o if isinstance(o, Image.Image) else Image.open(o) for o in strips.values()]
+    i, n = part
+    ims = [o.crop((o.width*i//n, 0, o.width*(i + 1)//n, o.height)) for o in ims]
     heights = [o.height/o.width for o in ims]
     grid = dict(height_ratios=heights, left=1.2/width, right=1, top=1, bottom=0, hspace=.04)
     figsize = (width, sum((width - 1.2)*o + .04 for o in heights))

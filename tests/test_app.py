@@ -9,7 +9,6 @@ from urllib.request import urlopen
 import numpy as np
 import pytest
 from PIL import Image
-from selenium import webdriver
 from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
@@ -18,7 +17,7 @@ pytest.importorskip('gradio', reason="no Gradio here: pip install -e '.[app]'")
 
 from colorize_nb.data.samples import sample_photos
 from colorize_nb.photo import mark_of
-from test_browser import FLAGS, NARROW, halves, luminance
+from test_browser import NARROW, halves, luminance, start_chromium
 
 @pytest.fixture(scope='module')
 def server(tmp_path_factory):
@@ -37,14 +36,8 @@ def server(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def chromium(tmp_path_factory):
-    "A Chromium without a window, which saves files in `downloads`"
-    exe, driver = next(filter(None, map(shutil.which, ('chromium', 'google-chrome'))), None), shutil.which('chromedriver')
-    if not (exe and driver): pytest.skip('no Chromium with its chromedriver here: apt-get install chromium chromium-driver')
-    options = webdriver.ChromeOptions()
-    options.binary_location = exe
-    for o in (*FLAGS, f'--user-data-dir={tmp_path_factory.mktemp("chromium")}', '--window-size=1400,1200'): options.add_argument(o)
-    options.set_capability('goog:loggingPrefs', {'performance': 'ALL'})
-    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    "A Chromium that saves files in `downloads`"
+    browser = start_chromium(tmp_path_factory.mktemp('chromium'), '--window-size=1400,1200', logs='performance')
     browser.downloads = tmp_path_factory.mktemp('downloads')
     browser.execute_cdp_cmd('Browser.setDownloadBehavior', dict(behavior='allow', downloadPath=str(browser.downloads)))
     yield browser

@@ -31,16 +31,20 @@ def docs(site):
     server.shutdown()
     server.server_close()
 
-@pytest.fixture(scope='module')
-def chromium(tmp_path_factory):
-    "A Chromium without a window"
+def start_chromium(folder, *flags, logs='browser'):
+    "A Chromium without a window; its profile is in `folder`"
     exe, driver = next(filter(None, map(shutil.which, ('chromium', 'google-chrome'))), None), shutil.which('chromedriver')
     if not (exe and driver): pytest.skip('no Chromium with its chromedriver here: apt-get install chromium chromium-driver')
     options = webdriver.ChromeOptions()
     options.binary_location = exe
-    for o in (*FLAGS, f'--user-data-dir={tmp_path_factory.mktemp("chromium")}'): options.add_argument(o)
-    options.set_capability('goog:loggingPrefs', {'browser': 'ALL'})
-    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    for o in (*FLAGS, f'--user-data-dir={folder}', *flags): options.add_argument(o)
+    options.set_capability('goog:loggingPrefs', {logs: 'ALL'})
+    return webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+
+@pytest.fixture(scope='module')
+def chromium(tmp_path_factory):
+    "A Chromium for the pages of the site"
+    browser = start_chromium(tmp_path_factory.mktemp('chromium'))
     yield browser
     browser.quit()
 

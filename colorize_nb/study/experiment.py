@@ -13,7 +13,6 @@ import hashlib
 import json
 import matplotlib.pyplot as plt
 import numpy as np
-import os
 import pandas as pd
 import platform
 import torch
@@ -28,6 +27,7 @@ from ..color import net_to_rgb, rgb_to_net
 from ..evaluation.metrics import psnr
 from ..data.batches import colorization_dls
 from ..evaluation.folder import SCORES, color_rows, efficientnet_features, read_square, spread, summarize
+from ..files import whole
 from ..gamut import lab_to_gamut
 from ..inference.colorizer import Colorizer
 from ..models.patchgan import PatchGAN
@@ -57,7 +57,7 @@ class Experiment:
     pretrained:bool=False # an image classifier as the generator's left side instead (`nf` and `skips` don't matter then)
     decoder:tuple=() # the channels of its right side, with `norm`; empty: as `PretrainedUNet` has them
     frozen:bool=False # does its left side stay as ImageNet made it?
-    after:str='' # begin with the generator of this run, such as 'l1-1', of the same folder
+    after:'Experiment'=None # begin with the generator that this run ends with
     patch:int=70 # receptive field of the discriminator, pixels
     conditional:bool=True # does the discriminator see L?
     gan:str='vanilla' # 'vanilla', 'lsgan', 'hinge'; None for no adversary
@@ -290,19 +290,19 @@ def run(
     if (res := stored(e, folder)) is not None: return res
     out = Path(folder)/e.key
     out.mkdir(parents=True, exist_ok=True)
+    start = generator(e.after, source, folder, workers) if e.after else None
     dls = experiment_dls(e, source, workers)
     photos = Photos(e, dls)
     save_strip(photos.rows, truth_file(e, folder))
     if e.seen: save_strip(torch.stack([read_square(o, e.size) for o in spread(photos.seen, 8)]), out/'seen_truth.jpg')
     learn = experiment_learner(e, dls, path=out, cbs=[History(e, photos, out), *L(cbs)])
-    if e.after: learn.model.load_state_dict(torch.load(generator_file(e.after, folder), weights_only=True))
+    if start: learn.model.load_state_dict(start)
     def fit(learn):
         with learn.no_bar(), learn.no_logging(): learn.fit_pix2pix(e.epochs)
     def finish(learn):
         res = result(e, learn, photos, out)
-        torch.save(learn.model.state_dict(), generator_file(e.key, folder))
-        (part := out/'.result.json.part').write_text(json.dumps(res, ensure_ascii=False) + '\n')
-        os.replace(part, out/'result.json')
+        with whole(generator_file(e, folder)) as f: torch.save(learn.model.state_dict(), f)
+        with whole(out/'result.json') as f: f.write((json.dumps(res, ensure_ascii=False) + '\n').encode())
         return res
     return survive(learn, fit, finish, e.settings, every, e.seed)
 
@@ -344,11 +344,22 @@ def result(
 
 # %% ../../nbs/reference/60_study.experiment.ipynb #c0105e14
 def generator_file(
-    key:str, # of a run
+    e:Experiment, # the run's description
     folder:Path, # of a chapter's runs
 )->Path:
-    "Where the weights of a run's generator are: on the machine that it ran on, they are too large for the repository"
-    return Path(folder)/key/'generator.pth'
+    "Where the weights of its generator are: on the machine that it ran on, they are too large for the repository"
+    return Path(folder)/e.key/'generator.pth'
+
+def generator(
+    e:Experiment, # the description of a run that another begins with
+    source, # as for `colorization_dls`
+    folder:Path, # of a chapter's runs
+    workers:int=0, # processes that read photos
+)->dict: # name -> weights
+    "What its generator ended with. If only its results are there, as in a clone of the repository, it runs again, beside them"
+    if stored(e, folder) and not generator_file(e, folder).exists(): folder = Path(folder)/'anew'
+    run(e, source, folder, workers)
+    return torch.load(generator_file(e, folder), weights_only=True)
 
 # %% ../../nbs/reference/60_study.experiment.ipynb #9f055263
 def show_curves(
@@ -392,7 +403,8 @@ def experiment(
     settings:dict, # as `run` keeps them
 )->Experiment:
     "The experiment with these settings"
-    return Experiment(**{k: tuple(v) if isinstance(v, list) else v for k,v in settings.items()})
+    def field(o): return tuple(o) if isinstance(o, list) else experiment(o) if isinstance(o, dict) else o
+    return Experiment(**{k: field(v) for k,v in settings.items()})
 
 @call_parse
 def main(
