@@ -214,7 +214,7 @@ def look_back(self:History,
 )->dict: # figures, their names beginning with `seen_`
     "The same for photos that it trains on: what it knows by heart"
     rgb = torch.stack([read_square(o, self.e.size) for o in self.photos.seen])
-    save_strip(self.photos.paint(model, torch.stack(spread(rgb, 8))), self.folder/f'seen_{self.epoch + 1:03}.jpg')
+    save_strip(self.photos.paint(model, self.photos.read(spread(self.photos.seen, 8))), self.folder/f'seen_{self.epoch + 1:03}.jpg')
     one = measure(lambda L,ab: model(L), [rgb_to_net(rgb)])
     return {f'seen_{k}': one[k].mean().item() for k in SCORES}
 
@@ -294,7 +294,7 @@ def run(
     dls = experiment_dls(e, source, workers)
     photos = Photos(e, dls)
     save_strip(photos.rows, truth_file(e, folder))
-    if e.seen: save_strip(torch.stack([read_square(o, e.size) for o in spread(photos.seen, 8)]), out/'seen_truth.jpg')
+    if e.seen: save_strip(photos.read(spread(photos.seen, 8)), out/'seen_truth.jpg')
     learn = experiment_learner(e, dls, path=out, cbs=[History(e, photos, out), *L(cbs)])
     if start: learn.model.load_state_dict(start)
     def fit(learn):
