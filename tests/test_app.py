@@ -135,6 +135,15 @@ def test_hint_changes_its_region_and_not_the_far_corner(visitor, grey):
     visitor.changed('slider', before)
     assert np.abs(visitor.pixels() - px).max() == 0
 
+def test_another_colouring_is_another_and_comes_back(visitor, grey):
+    visitor.add(grey('coffee'))
+    seen, before = [visitor.pixels()], visitor.shown('slider')
+    for _ in range(4):
+        visitor.click(visitor.all('#another')[0])
+        before = visitor.changed('slider', before)
+        seen.append(visitor.pixels())
+    assert all(np.abs(o - seen[0]).mean() > 3 for o in seen[1:4]) and np.abs(seen[4] - seen[0]).max() == 0
+
 def test_what_is_no_photo_is_named(visitor, grey, tmp_path):
     (tmp_path/'letter.jpg').write_text('Dear Sir or Madam')
     Image.new('1', (20_000, 15_000)).save(tmp_path/'atlas.png')

@@ -118,6 +118,7 @@ def _hint_parts(self:Page):
             self.own = gr.ColorPicker(label='Another colour', value='#3355cc', min_width=120)
             self.use = gr.Button('Use it', min_width=80)
             self.undo = gr.Button('Undo', min_width=80, elem_id='undo')
+        self.another = gr.Button('Another colouring', elem_id='another')
 
 # %% ../../nbs/reference/59_commands.app.ipynb #cap00013
 @patch
@@ -222,6 +223,9 @@ def wire(self:Page):
     def undo(request:gr.Request):
         self._do(self._visit(request.session_hash).undo)
         return self._show(self._visit(request.session_hash))
+    def another(request:gr.Request):
+        self._do(self._visit(request.session_hash).another)
+        return self._show(self._visit(request.session_hash))
     def look(request:gr.Request, event:gr.SelectData):
         visit = self._visit(request.session_hash)
         visit.now = visit.pictures[event.index]
@@ -234,6 +238,7 @@ def wire(self:Page):
     on(self.colors.select, swatch)
     on(self.use.click, picked, self.own)
     on(self.undo.click, undo)
+    on(self.another.click, another)
     on(self.visit.select, look)
     on(self.zip.click, zipped, None, self.zipped).success(None, js=SAVE)
     return leave

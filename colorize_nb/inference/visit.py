@@ -14,6 +14,7 @@ import numpy as np
 import shutil
 import tempfile
 import torch
+import torch.nn.functional as F
 import zipfile
 from PIL import Image, ImageDraw
 from dataclasses import dataclass, field
@@ -45,6 +46,15 @@ def read_limited(
         raise
 
 # %% ../../nbs/reference/27_inference.visit.ipynb #vst00012
+def answers(
+    colorizer, # a `Colorizer`
+    photo:Photo, # a small one is enough
+    hints:list=(), # see `hint_map`
+)->list: # ab (2,h,w) in [-1,1]: at its own size, at a smaller and at a larger one
+    "What the network paints when it looks at the photo at several sizes"
+    sizes = {k: min(max(round(k*colorizer.size), 16), 512) for k in (1, .7, 1.4)}
+    return [colorizer.chroma(photo, size=size, hints=list(hints), mirror=k == 1).maps[0, :2] for k,size in sizes.items()]
+
 def likely_ab(
     colorizer, # a `Colorizer`
     photo:Photo, # a small one is enough
@@ -53,14 +63,13 @@ def likely_ab(
 )->torch.Tensor: # (n,2) in [-1,1], n from 1 to 3: the answers that differ, the own size's first
     "What the network paints at a point when it looks at the photo at several sizes"
     found = []
-    for k in (1, .7, 1.4):
-        size = min(max(round(k*colorizer.size), 16), 512)
-        answer = colorizer.chroma(photo, size=size, hints=list(hints), mirror=k == 1).maps[0, :2]   # (2,h,w)
+    for answer in answers(colorizer, photo, hints):
         x, y = (min(int(o*n), n - 1) for o,n in zip(at, answer.shape[:0:-1]))
         ab = answer[:, max(y - 1, 0):y + 2, max(x - 1, 0):x + 2].mean((1, 2))
         if all((ab - o).norm() > 5/110 for o in found): found.append(ab)
     return torch.stack(found)
 
+# %% ../../nbs/reference/27_inference.visit.ipynb #ab2cf345
 def to_hex(
     l:float, # L* from 0 to 100
     ab:torch.Tensor, # (n,2) in [-1,1]
@@ -70,6 +79,15 @@ def to_hex(
     rgb = lab_to_gamut(L, ab.T[None, :, None])[0, :, 0].T
     return [f'#{bytes((o*255).round().byte().tolist()).hex()}' for o in rgb]
 
+def lightness_at(
+    photo:Photo, # a small one is enough
+    at:tuple, # (x, y) in it, each from 0 to 1
+)->float: # L*, from 45 to 75: colours that are darker or lighter can't be told apart
+    "About how light a photo is at a point"
+    grey = np.asarray(photo.rgb(0, photo.size[1]).convert('L'))
+    x, y = (min(int(o*n), n - 1) for o,n in zip(at, photo.size))
+    return min(max(grey[max(y - 2, 0):y + 3, max(x - 2, 0):x + 3].mean()/2.55, 45), 75)
+
 # %% ../../nbs/reference/27_inference.visit.ipynb #vst00013
 def swatches(
     colorizer, # a `Colorizer`
@@ -78,15 +96,42 @@ def swatches(
     hints:list=(), # see `hint_map`
 )->tuple: # two lists of '#rrggbb': what the network finds likely, weak and strong; and one of each hue, with grey
     "Colours to choose from at a point of a photo, about as light as the photo is there"
-    grey = np.asarray(photo.rgb(0, photo.size[1]).convert('L'))
-    x, y = (min(int(o*n), n - 1) for o,n in zip(at, photo.size))
-    l = grey[max(y - 2, 0):y + 3, max(x - 2, 0):x + 3].mean()/2.55  # about L*
-    l = min(max(l, 45), 75)  # colours that are darker or lighter can't be told apart
-    likely = likely_ab(colorizer, photo, at, hints)
+    l, likely = lightness_at(photo, at), likely_ab(colorizer, photo, at, hints)
     strengths = torch.cat([k*likely for k in (1, 1.8, 3)])
     turns = torch.arange(8)*math.pi/4 + .6
     hues = torch.cat([45/110*torch.stack([turns.cos(), turns.sin()], 1), torch.zeros(1, 2)])
     return list(dict.fromkeys(to_hex(l, strengths))), to_hex(l, hues)
+
+# %% ../../nbs/reference/27_inference.visit.ipynb #40f5b562
+HUES = 60, 255, 150  # of other colourings, degrees in the plane of a* and b*: warm, blue, green
+CHROMA = 28          # how strong their hints are, in a* and b*
+
+def doubtful(
+    maps:list, # from `answers`
+    n:int=3, # so many points
+)->list: # (x, y) each, from 0 to 1
+    "The points where answers differ most, well apart"
+    h, w = maps[0].shape[1:]
+    same = torch.stack([F.interpolate(o[None], (h, w), mode='area')[0] for o in maps])
+    doubt = F.avg_pool2d((same - same.mean(0)).norm(dim=1).mean(0)[None], 5, 1, 2)[0]
+    ys, xs = torch.meshgrid(torch.arange(h), torch.arange(w), indexing='ij')
+    points = []
+    for _ in range(n):
+        y, x = divmod(doubt.argmax().item(), w)
+        points.append(((x + .5)/w, (y + .5)/h))
+        doubt[(ys - y)**2 + (xs - x)**2 < (min(h, w)/3.5)**2] = -1
+    return points
+
+def other_hints(
+    colorizer, # a `Colorizer`
+    photo:Photo, # a small one is enough
+    size:tuple, # (width, height) of the photo that the hints are for
+    hue:float, # degrees
+)->list: # (x, y, '#rrggbb') each
+    "Hints for another colouring"
+    ab = CHROMA/110*torch.tensor([[math.cos(math.radians(hue)), math.sin(math.radians(hue))]])
+    points = doubtful(answers(colorizer, photo))
+    return [(*(int(o*n) for o,n in zip(at, size)), to_hex(lightness_at(photo, at), ab)[0]) for at in points]
 
 # %% ../../nbs/reference/27_inference.visit.ipynb #vst00017
 @dataclass
@@ -102,7 +147,10 @@ class Picture:
     points:Path=None # the same, with its hints as dots
     saturation:float=1. # strength of the colours
     hints:list=field(default_factory=list) # (x, y, '#rrggbb') each
+    drawn:list=field(default_factory=list) # the hints of another colouring, likewise
+    turn:int=0 # which of the other colourings, 0: none
     point:tuple=None # (x, y) where the next hint goes
+    last:Path=None # folder of the version before this one: a browser may still be reading it
 
     @property
     def shown(self)->float:
@@ -116,7 +164,7 @@ def dots(
 )->Image.Image: # the same
     "Draw the hints as dots of their colour, and the point that was clicked as a ring"
     k, draw, r = picture.shown, ImageDraw.Draw(img), max(4, max(img.size)//120)
-    spots = [(x/k, y/k, color) for x,y,color in picture.hints]
+    spots = [(x/k, y/k, color) for x,y,color in picture.drawn + picture.hints]
     if picture.point: spots.append((*(o/k for o in picture.point), None))
     for x,y,color in spots:
         draw.ellipse((x - r - 1, y - r - 1, x + r + 1, y + r + 1), outline='black')
@@ -153,10 +201,10 @@ class Visit:
 @patch
 def _mark(self:Visit):
     "Draw the dots on the small picture, into a file of another name than before"
-    o, before = self.now, self.now.points
-    o.points = o.small.with_name(f'points_{len(o.hints)}_{"_".join(map(str, o.point or ()))}.jpg')
+    o = self.now
+    o.points = o.small.with_name(f'points_{o.turn}_{len(o.hints)}_{"_".join(map(str, o.point or ()))}.jpg')
     with Image.open(o.small) as img: save_photo(dots(img.convert('RGB'), o), o.points, 90)
-    if before and before != o.points: before.unlink(missing_ok=True)
+    for old in sorted(o.points.parent.glob('points_*'), key=lambda p: p.stat().st_mtime)[:-2]: old.unlink()  # the last two: see `Picture.last`
 
 @patch
 def color(self:Visit)->Picture:
@@ -164,16 +212,18 @@ def color(self:Visit)->Picture:
     o, photo = self.now, self.photos()[0]
     colorizer = copy.copy(self.colorizer)
     colorizer.size = o.seen
-    img = colorizer(photo, saturation=o.saturation, hints=o.hints)
-    folder, before = Path(tempfile.mkdtemp(dir=self.folder)), o.result
+    hints = o.drawn + o.hints
+    img = colorizer(photo, saturation=o.saturation, hints=hints)
+    folder = Path(tempfile.mkdtemp(dir=self.folder))
     shown = 'png' if Path(o.name).suffix.lower() in ('.tif', '.tiff') else None
     result = result_names([Path(o.name)], [folder], format=shown)[0][0]
-    save_photo(img, result, mark=settings_of(colorizer, o.saturation, o.hints))
+    save_photo(img, result, mark=settings_of(colorizer, o.saturation, hints))
     small = img.convert('RGB').resize([max(round(n/o.shown), 1) for n in o.size], Image.Resampling.BICUBIC, reducing_gap=2)
     small.info.clear()
+    if o.last: shutil.rmtree(o.last, ignore_errors=True)
+    o.last = o.result and o.result.parent
     o.result, o.small = result, save_photo(small, folder/'small.jpg', 92)
     self._mark()
-    if before: shutil.rmtree(before.parent, ignore_errors=True)
     return o
 
 # %% ../../nbs/reference/27_inference.visit.ipynb #vst00022
@@ -210,7 +260,7 @@ def choose(self:Visit,
     o.point = tuple(min(max(int(v), 0), n - 1) for v,n in zip((x, y), o.size))
     small = self.photos()[1]
     at = [(v + .5)/n for v,n in zip(o.point, o.size)]
-    near = [(int(hx*small.size[0]/o.size[0]), int(hy*small.size[1]/o.size[1]), c) for hx,hy,c in o.hints if (hx, hy) != o.point]
+    near = [(int(hx*small.size[0]/o.size[0]), int(hy*small.size[1]/o.size[1]), c) for hx,hy,c in o.drawn + o.hints if (hx, hy) != o.point]
     self._mark()
     return swatches(self.colorizer, small, at, near if self.colorizer.takes_hints else ())
 
@@ -222,7 +272,7 @@ def hint(self:Visit,
     o, before = self.now, list(self.now.hints)
     if o.point is None: raise ColorizeError('click a point of the photo first')
     if o.hints and o.hints[-1][:2] == o.point: o.hints.pop()
-    if len(o.hints) >= MAX_HINTS: raise ColorizeError(f'a photo takes {MAX_HINTS} hints')
+    if len(o.drawn + o.hints) >= MAX_HINTS: raise ColorizeError(f'a photo takes {MAX_HINTS} hints')
     o.hints.append((*o.point, color))
     try: return self.color()
     except Exception:
@@ -231,9 +281,22 @@ def hint(self:Visit,
 
 @patch
 def undo(self:Visit)->Picture:
-    "Take the last hint back, and colour the photo again"
-    if self.now.hints: self.now.hints.pop()
+    "Take the last hint back, or if there is none the other colouring, and colour the photo again"
+    o = self.now
+    if o.hints: o.hints.pop()
+    else: o.turn, o.drawn = 0, []
     return self.color()
+
+@patch
+def another(self:Visit)->Picture:
+    "Colour the photo in another way; after the last the first comes again. The visitor's own hints stay"
+    o, before = self.now, (self.now.turn, self.now.drawn)
+    o.turn = (o.turn + 1)%(len(HUES) + 1)
+    o.drawn = other_hints(self.colorizer, self.photos()[1], o.size, HUES[o.turn - 1]) if o.turn else []
+    try: return self.color()
+    except Exception:
+        o.turn, o.drawn = before
+        raise
 
 # %% ../../nbs/reference/27_inference.visit.ipynb #vst00031
 @patch
