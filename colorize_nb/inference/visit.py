@@ -287,6 +287,7 @@ def undo(self:Visit)->Picture:
     else: o.turn, o.drawn = 0, []
     return self.color()
 
+# %% ../../nbs/reference/27_inference.visit.ipynb #6e8d66f1
 @patch
 def another(self:Visit)->Picture:
     "Colour the photo in another way; after the last the first comes again. The visitor's own hints stay"
