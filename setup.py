@@ -15,7 +15,7 @@ lib = tomllib.loads(read('pyproject.toml'))['project']['name']
 
 def lines(key): return [o for o in cfg[key].splitlines() if o.strip()]
 
-extras = {o: lines(f'{o}_requirements') for o in ('pretrained', 'hub', 'distributed', 'stream', 'ray', 'video', 'export', 'app')}
+extras = {o: lines(f'{o}_requirements') for o in ('pretrained', 'hub', 'distributed', 'stream', 'ray', 'video', 'export', 'heif', 'app')}
 
 def version():
     "What __init__.py gives as `__version__`, without importing the package"

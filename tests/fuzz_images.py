@@ -1,4 +1,4 @@
-"""Spoil pictures at random and read them: `python fuzz_images.py TIMES SEED`. Prints as JSON what came of it.
+"""Spoil pictures at random and read them: `python fuzz_images.py TIMES SEED`, or only what they say of themselves: `... about`. Prints as JSON what came of it.
 
 In a process of its own, because what it looks for are also crashes, endless loops and too much memory."""
 import faulthandler, io, json, random, resource, signal, struct, sys, tempfile, time, warnings, zlib
@@ -12,10 +12,9 @@ import torch
 from PIL import Image, ImageCms
 
 from colorize_nb.data.batches import mean_chroma
-from colorize_nb.photo import read_photo
+from colorize_nb.photo import Photo, read_photo, save_photo
 from colorize_nb.models.unet import UNet
 from colorize_nb.inference.colorizer import Colorizer
-from colorize_nb.photo import Photo
 
 MEMORY, SECONDS = 2*2**30, 60  # more than this process has at the start; of the processor, for the five readings of a file
 
@@ -77,6 +76,47 @@ def read_both(file, colorizer):
         except MemoryError: res.append('memory')  # of which the commands make a line
     return res[-1]
 
+def with_metadata():
+    "A picture of each format with EXIF, XMP and a profile, and where in the file these are"
+    rgb = Image.fromarray(np.random.default_rng(0).integers(0, 255, (5, 6, 3), dtype=np.uint8)).resize((48, 40), Image.Resampling.BICUBIC)
+    exif, xmp = Image.Exif(), b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6" dc:title="family"/></x:xmpmeta>'
+    exif.update({0x0112: 6, 0x010e: 'about', 0x011a: 72., 0x013b: 'a photographer', 0x9003: '1951:05:01 00:00:00'})
+    exif.get_ifd(0x8769).update({0x9003: '1951:05:01 00:00:00', 0x829a: .5})
+    exif.get_ifd(0x8825).update({1: 'N', 2: (52., 30., 0.)})
+    icc = ImageCms.ImageCmsProfile(ImageCms.createProfile('sRGB')).tobytes()
+    for fmt in ('JPEG', 'PNG', 'WEBP', 'TIFF'):
+        about = dict(exif=exif, icc_profile=icc) | (dict(tiffinfo={700: xmp, 281: 255}) if fmt == 'TIFF' else dict(xmp=xmp) if fmt != 'PNG' else {})
+        if fmt == 'TIFF': del about['exif']
+        rgb.save(f := io.BytesIO(), fmt, **about)
+        data = f.getvalue()
+        pieces = [exif.tobytes()[6:], xmp, icc] if fmt != 'TIFF' else [xmp, icc]
+        spots = [(data.find(o), data.find(o) + len(o)) for o in pieces if o in data]
+        if fmt == 'PNG': spots += [((i := data.index(b'iCCP') + 4) + 13, i + struct.unpack('>I', data[i-8:i-4])[0])]  # compressed, after its name
+        if fmt == 'TIFF': spots += [(i := struct.unpack('<I', data[4:8])[0], i + 2 + 12*struct.unpack('<H', data[i:i+2])[0])]  # the tags
+        yield fmt, data, spots
+
+def spoil_metadata(times, seed):
+    "Whatever is wrong with it, the picture is read, coloured and saved; a damaged layout of a TIFF may be an error"
+    rng, tmp, torn, res = random.Random(seed), Path(tempfile.mkdtemp()), [], Counter()
+    torch.set_num_threads(1)
+    colorizer, kinds = Colorizer(UNet(nf=2, depth=2), size=16), list(with_metadata())
+    for i in range(times):
+        fmt, data, spots = kinds[i % len(kinds)]
+        a, b = rng.choice(spots)
+        out = bytearray(data)
+        for _ in range(rng.choice((1, 2, 4, 16))): out[rng.randrange(a, b)] = rng.choice((0, 255, 127, 128, rng.randrange(256)))
+        (file := tmp/f'x.{fmt.lower()}').write_bytes(repaired(out) if fmt == 'PNG' else out)
+        try:
+            said = read_both(file, colorizer)
+            assert said == 'picture' or fmt == 'TIFF', 'the picture is lost'
+            if said == 'picture': save_photo(colorizer(file), tmp/f"y.{rng.choice(('jpg', 'png', 'tif', 'webp'))}", mark='')
+            res[fmt, said] += 1
+        except Exception as e:
+            keep = tmp/f'torn{i}.{fmt.lower()}'
+            keep.write_bytes(out)
+            torn.append(f'{keep}: {type(e).__name__}: {e}'[:300])
+    print(json.dumps(dict(files=times, pictures={o[0]: res[o[0], 'picture'] for o in kinds}, errors={o[0]: res[o[0], 'error'] for o in kinds}, tracebacks=torn)))
+
 def main(times, seed):
     rng, tmp, torn = random.Random(seed), Path(tempfile.mkdtemp()), []
     torch.set_num_threads(1)
@@ -105,4 +145,4 @@ def main(times, seed):
     print(json.dumps(dict(files=times, pictures={f: res[f, 'picture'] for f in dict(kinds)}, errors={f: res[f, 'error'] for f in dict(kinds)}, out_of_memory=sum(res[f, 'memory'] for f in dict(kinds)),
                           tracebacks=torn, slowest_seconds=round(slowest, 2), peak_megabytes=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/1024))))
 
-if __name__ == '__main__': main(int(sys.argv[1]), int(sys.argv[2]))
+if __name__ == '__main__': (spoil_metadata if sys.argv[3:] == ['about'] else main)(int(sys.argv[1]), int(sys.argv[2]))

@@ -60,8 +60,8 @@ def test_an_actor_colours_its_block(colorizer, tmp_path):
     files = [odd, tmp_path/'text.jpg', tmp_path/'gone.jpg', odd]
     results = [tmp_path/'1.jpg', tmp_path/'2.jpg', tmp_path/'3.jpg', tmp_path/'no'/'folder.jpg']
     done = ColorActor(colorizer)(dict(i=range(4), photo=map(os.fsencode, files), to=map(os.fsencode, results)))
-    assert [o.decode().count(str(f)) for o,f in zip(done['error'][1:3], files[1:3])] == [1, 1] and b'folder.jpg' in done['error'][3]
-    assert not done['error'][0] and results[0].exists() and not any(b'\n' in o for o in done['error'])
+    assert [o.decode().count(str(f)) for o,f in zip(done['outcome'][1:3], files[1:3])] == [1, 1] and b'folder.jpg' in done['outcome'][3]
+    assert not done['outcome'][0] and results[0].exists() and not any(b'\n' in o for o in done['outcome'])
 
 @pytest.mark.parametrize('change, says', [(dict(source='none'), 'no such folder or photo: none'), (dict(actors=0), '--actors must be at least 1'), (dict(weights='none.safetensors'), 'none.safetensors'),
                                          (dict(saturation=-1.), '--saturation must be')])

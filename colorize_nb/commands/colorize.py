@@ -64,6 +64,23 @@ def _account(
         _say(f'if {asked[1]} is to be the result: colorize {asked[0]} --out {asked[1]}')
     for o in (left_out(left), sum_up(photos, outcomes, seconds)): _say(o)
 
+# %% ../../nbs/reference/51_commands.colorize.ipynb #8e4f2a25
+def _found(
+    paths:tuple, # files, folders and patterns, as typed
+    out:Path|None, # as for `gather`, likewise the next two
+    recursive:bool,
+    resume:bool,
+    max_pixels:int|None, # of the largest photo; None: Pillow's limit
+)->tuple: # as of `gather`
+    "Find photos, and say where there are none"
+    if max_pixels:
+        from colorize_nb.photo import pixel_limit
+        pixel_limit(max_pixels)
+    photos, folders, wrong, left = gather(paths, out, recursive, resume)
+    for o in wrong: _say(o)
+    if not photos: _say(left_out(left))
+    return photos, folders, wrong, left
+
 # %% ../../nbs/reference/51_commands.colorize.ipynb #outf0004
 def _folder(
     path:str, # a file, a folder or a pattern
@@ -105,21 +122,20 @@ def colorize(
     recursive:bool=False, # search folders in folders too; in --out they are made again
     resume:bool=False, # leave out photos whose results are there, made with the same settings
     lenient:bool=False, # take what there is of a truncated file
+    descreen:bool=False, # blur the dots of a newspaper's picture away, in the result too
+    max_pixels:Annotated[int, Between(1_000_000, 2_000_000_000)]=None, # of the largest photo that is opened; default: 179 million, as more takes much memory
 )->int: # exit code: 0, or 1 if anything failed
     "Colour photos: x.jpg becomes x_colour.jpg. Photos that have colours already are left alone"
     if not suffix or {'/', '\\', '\0'} & {*suffix}: raise ColorizeError(f'--suffix is a part of a name, such as _colour, not {suffix!r}')
     start, to, endings = time.monotonic(), Path(out) if out else None, ('',) + ('_compare',)*compare
     name = to if to and is_file_name(to) else None
-    photos, folders, wrong, left = gather(photo, None if name else to, recursive, resume)
-    for o in wrong: _say(o)
-    if not photos:
-        _say(left_out(left))
-        return int(bool(wrong))
+    photos, folders, wrong, left = _found(photo, None if name else to, recursive, resume, max_pixels)
+    if not photos: return int(bool(wrong))
     if hint and len(photos) > 1: raise ColorizeError(f'--hint is for one photo, not for {len(photos)}')
     hints = [_point(o) for o in hint or []]
     results = _one_result(name, photos, endings, format) if name else result_names(photos, folders, endings, suffix, format)
     colorizer = _colorizer(weights, device, size, hints)
-    outcomes = color_photos(colorizer, photos, results, resume, compare=compare, lenient=lenient, recolor=recolour, quality=quality,
+    outcomes = color_photos(colorizer, photos, results, resume, compare=compare, lenient=lenient, recolor=recolour, quality=quality, descreen=descreen,
                             saturation=saturation, hints=hints)
     if report: print(write_report(photos, results, outcomes, to.parent if name else to or _folder(photo[0])))
     _account(photo, photos, outcomes, left, time.monotonic() - start)

@@ -13,7 +13,7 @@ import os
 from contextlib import contextmanager
 from fastcore.basics import listify
 from ..errors import need
-from .batch import color_photo
+from .batch import Outcome, color_photo
 
 # %% ../../nbs/reference/24_inference.actors.ipynb #9f8ad64a
 class ColorActor:
@@ -27,11 +27,11 @@ class ColorActor:
 
     def __call__(self,
         block:dict, # 'i', 'photo' and 'to', a list each; names as bytes, since they need not be Unicode; several results with \0 between them
-    )->dict: # 'i' and 'error', as bytes too
+    )->dict: # 'i' and 'outcome': what `color_photo` said and its notes, \0 between them, as bytes too
         "Colour a block"
         names = [(os.fsdecode(photo), os.fsdecode(to).split('\0')) for photo,to in zip(block['photo'], block['to'])]
-        errors = [color_photo(self.colorizer, photo, to, **self.options) for photo,to in names]
-        return dict(i=block['i'], error=[os.fsencode(o) for o in errors])
+        outcomes = [color_photo(self.colorizer, photo, to, **self.options) for photo,to in names]
+        return dict(i=block['i'], outcome=[os.fsencode('\0'.join([o, *o.notes])) for o in outcomes])
 
 # %% ../../nbs/reference/24_inference.actors.ipynb #3c8e58f3
 @contextmanager
@@ -59,7 +59,7 @@ def color_in_actors(
     actors:int=2, # how many
     per_block:int=16, # photos that an actor gets at a time
     **options # of `color_photo`
-): # yields (number of the photo, what went wrong or '') as they are done
+): # yields (number of the photo, an `Outcome`) as they are done
     "Colour photos in a pool of actors"
     names = [(os.fsencode(photo), b'\0'.join(map(os.fsencode, listify(to)))) for photo,to in zip(photos, results)]
     rows = [dict(i=i, photo=photo, to=to) for i,(photo,to) in enumerate(names)]
@@ -67,4 +67,6 @@ def color_in_actors(
     pool = ray.data.ActorPoolStrategy(size=min(actors, blocks))
     data = ray.data.from_items(rows, override_num_blocks=blocks)
     data = data.map_batches(ColorActor, batch_size=None, compute=pool, fn_constructor_args=(colorizer,), fn_constructor_kwargs=options, num_cpus=1)
-    for o in data.iter_rows(): yield int(o['i']), os.fsdecode(o['error'])
+    for o in data.iter_rows():
+        says, *notes = os.fsdecode(o['outcome']).split('\0')
+        yield int(o['i']), Outcome(says, notes)

@@ -6,8 +6,8 @@ Docs: https://colorize-nb.github.io/colorize_nb/reference/inference.batch.html.m
 
 # %% auto #0
 __all__ = ['RESULTS', 'DONE', 'IN_COLOR', 'without_results', 'photos_in', 'is_file_name', 'result_names', 'gather', 'Progress',
-           'colorings', 'settings_of', 'color_photo', 'report', 'failed', 'count', 'sum_up', 'left_out', 'left_to_do',
-           'color_photos', 'write_report']
+           'colorings', 'settings_of', 'Outcome', 'color_photo', 'report', 'failed', 'count', 'sum_up', 'left_out',
+           'left_to_do', 'color_photos', 'write_report']
 
 # %% ../../nbs/reference/23_inference.batch.ipynb #a3ff6b3f
 import base64
@@ -38,7 +38,8 @@ OTHERS = {'.' + o for o in 'ai cdr djvu eps exr heic heif hif jxl kra pdf psb ps
 def _extensions():
     "Endings of names: those of the formats that are opened, and those of all kinds of pictures"
     from PIL import Image
-    from colorize_nb.photo import FORMATS
+    from colorize_nb.photo import FORMATS, opens_heif
+    opens_heif()
     known = Image.registered_extensions()
     return {k for k,v in known.items() if v in FORMATS and v in Image.OPEN}, RAW | OTHERS | known.keys()
 
@@ -208,6 +209,17 @@ def settings_of(
 # %% ../../nbs/reference/23_inference.batch.ipynb #colo0001
 DONE, IN_COLOR = 'was done already', 'has colours already'  # what can be said of a photo that was not coloured, and did not fail
 
+class Outcome(str):
+    "What became of a photo, see `color_photo`, with notes on it for the user"
+    def __new__(cls,
+        says:str='', # as `color_photo` returns it
+        notes:list=(), # lines
+    ):
+        res = super().__new__(cls, says)
+        res.notes = list(notes)
+        return res
+
+# %% ../../nbs/reference/23_inference.batch.ipynb #cd43367f
 def color_photo(
     colorizer, # a `Colorizer`
     photo:str|Path, # file to read
@@ -216,19 +228,24 @@ def color_photo(
     quality:int=None, # of JPEG and WebP, see `save_photo`
     lenient:bool=False, # take what there is of a damaged file
     recolor:bool=True, # also a photo that has colours already
+    descreen:bool=False, # blur the dots of a printed picture away
     **options # of `colorings`
-)->str: # empty; or `IN_COLOR` if it was left alone; or what went wrong, in one line
-    "Colour a photo, file to file"
+)->Outcome: # empty; or `IN_COLOR` if it was left alone; or what went wrong, in one line
+    "Colour a photo, file to file; the results have its date"
     from colorize_nb.photo import Photo, has_color, save_photo
+    from colorize_nb.prints import descreened
     try:
         source = Photo(Path(photo), lenient)
-        if not recolor and has_color(source): return IN_COLOR
-        for o,img in zip(to if isinstance(to, list) else [to], colorings(colorizer, source, **options)): save_photo(img, o, quality, mark)
+        if not recolor and has_color(source): return Outcome(IN_COLOR)
+        if descreen: source = descreened(source)
+        date = os.stat(photo).st_mtime_ns
+        for o,img in zip(to if isinstance(to, list) else [to], colorings(colorizer, source, **options)):
+            os.utime(save_photo(img, o, quality, mark), ns=(date, date))
+        return Outcome('', source.notes)
     except Exception as e:  # one photo never stops the others
-        if out_of_memory(e): return f'{photo}: out of memory'
+        if out_of_memory(e): return Outcome(f'{photo}: out of memory')
         says = one_line(e) + '; --lenient takes what there is of it'*(not lenient and 'truncated' in str(e))
-        return says if isinstance(e, (ValueError, OSError)) else f'cannot colour {photo}: {says}'
-    return ''
+        return Outcome(says if isinstance(e, (ValueError, OSError)) else f'cannot colour {photo}: {says}')
 
 # %% ../../nbs/reference/23_inference.batch.ipynb #44b6a6cd
 def report(
@@ -245,6 +262,7 @@ def report(
         outcomes[i] = outcome
         if failed(outcome): bar.say(f'{say}: {outcome}', sys.stderr)
         elif not outcome: bar.say('\n'.join(map(str, results[i])))
+        for o in outcome.notes: bar.say(f'{say}: {photos[i]}: {o}', sys.stderr)
         bar.step()
     return outcomes
 
@@ -281,7 +299,8 @@ def _kind(kind, n):
     "So many pictures of a kind, in words"
     if kind == 'result': return f'{count(n, kind)} of colorize'
     if kind in RAW: return f"{n:,} {kind} (a camera's raw file)"
-    return f"{n:,} {kind}" + " (a JPEG made of it can be coloured)"*(kind in ('.heic', '.heif', '.hif'))
+    from colorize_nb.photo import opens_heif
+    return f"{n:,} {kind}" + " (pip install '.[heif]' in a clone of colorize_nb opens it)"*(kind in ('.heic', '.heif', '.hif') and not opens_heif())
 
 def left_out(
     left:dict, # file to kind, from `photos_in`
@@ -345,7 +364,7 @@ def _entry(photo, result, outcome, folder):
         if not (src := _small(o)): return ''
         return f'<a href="{quote(os.fsencode(os.path.relpath(o, folder)))}"><img src="{src}" alt="{what}: {name(o)}"></a>'
     pictures = picture(photo, 'before') + (picture(result, 'after') if outcome in ('', DONE) else '')
-    says = '' if outcome in ('', DONE) else f': {name(outcome)}'
+    says = ''.join(f': {name(o)}' for o in ([] if outcome in ('', DONE) else [outcome]) + getattr(outcome, 'notes', []))
     return f'<figure>{pictures}<figcaption>{name(photo)}{says}</figcaption></figure>\n'
 
 # %% ../../nbs/reference/23_inference.batch.ipynb #page0002

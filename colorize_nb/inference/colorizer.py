@@ -27,7 +27,8 @@ from ..gamut import linear_in_gamut
 from .hub import push_to_hub as publish
 from .upsampling import ChromaUpsampler, working_size
 from .weights import build_model, find_weights, read_weights, save_model
-from ..photo import Photo, as_photo, bands, to_tensor
+from ..photo import KEPT, Photo, as_photo, bands, to_tensor
+from ..prints import frame_box
 from ..tables import BYTE, LINEAR, ROOT, look_up
 
 # %% ../../nbs/reference/22_inference.colorizer.ipynb #f9d5126d
@@ -81,7 +82,7 @@ def paint(
     def band(ys): out.paste(_paint_band(photo, chroma, *ys), (0, ys[0]))
     for _ in in_threads(band, list(bands(photo.size))): pass
     fits = (photo.img.info.get('icc_profile') or b'')[16:20] == b'RGB '  # a profile of grey, inks or Lab does not describe the result
-    keep = ('exif', 'dpi', 'icc_profile') if fits else ('exif', 'dpi')
+    keep = KEPT + ('icc_profile',)*fits
     out.info.update({k: photo.img.info[k] for k in keep if k in photo.img.info})
     return out
 
@@ -234,21 +235,34 @@ def chroma(self:Colorizer, photo:Photo, saturation:float=1., **kwargs)->ChromaUp
     "The model's chroma for a photo, see `chromas`"
     return self.chromas([photo], saturation, **kwargs)[0]
 
+# %% ../../nbs/reference/22_inference.colorizer.ipynb #5aec08a3
+def _in_frame(photo, box, painted):
+    "A coloured part, put back into the grey picture that it was cut from"
+    none = torch.zeros(1, 2, 8, 8)
+    res = paint(photo, ChromaUpsampler(none[:, :1], none, photo.size))
+    res.paste(painted, box[:2])
+    return res
+
 # %% ../../nbs/reference/22_inference.colorizer.ipynb #col00011
 @patch
 def __call__(self:Colorizer,
     image:str|Path|Image.Image|np.ndarray|Photo|list, # a photo of any kind and size, or a list of them; of a coloured one only L is used
     saturation:float=1., # strength of the colours: 0 is grey, 1 as the model says
     lenient:bool=False, # take what there is of a truncated file
-    **kwargs # of `chromas`: size, hints, mirror
+    hints:list=None, # see `hint_map`; of one photo only
+    **kwargs # of `chromas`: size, mirror
 )->Image.Image|list: # RGB of the same size, upright; RGBA if the photo has transparency; for a list a list
     "Colour a photo: its lightness stays, its colours are the model's"
     many = isinstance(image, (list, tuple))
     given = image if many else [image]
     if any(isinstance(o, Image.Image) and 0 in o.size for o in given): raise ColorizeError('a picture without pixels is no photo')
     photos = [as_photo(o, lenient) for o in given]
-    painted = [paint(o, chroma) for o,chroma in zip(photos, self.chromas(photos, saturation, **kwargs))]
-    return painted if many else painted[0]
+    boxes = [frame_box(o) for o in photos]
+    inner = [o.inside(box) if box else o for o,box in zip(photos, boxes)]
+    if hints and boxes[0]: hints = [(x - boxes[0][0], y - boxes[0][1], color) for x,y,color in hints]
+    painted = [paint(o, chroma) for o,chroma in zip(inner, self.chromas(inner, saturation, hints=hints, **kwargs))]
+    res = [_in_frame(*o) if o[1] else o[2] for o in zip(photos, boxes, painted)]
+    return res if many else res[0]
 
 # %% ../../nbs/reference/22_inference.colorizer.ipynb #9e9c9aaa
 @patch
