@@ -52,12 +52,12 @@ def demo_sheet(
 )->Path: # the file
     "Put middle squares side by side: grey, coloured, and as the file is, two photos in a row"
     from PIL import Image, ImageOps
-    from colorize_nb.photo import save_photo
+    from colorize_nb.photo import open_image, save_photo
     step = size + 4
     sheet = Image.new('RGB', (6*step, -(-len(photos)//2)*step), 'white')
     for i,(photo,result) in enumerate(zip(photos, results)):
-        before = Image.open(photo).convert('RGB')
-        for j,o in enumerate((before.convert('L'), Image.open(result), before)):
+        before = open_image(photo).convert('RGB')
+        for j,o in enumerate((before.convert('L'), open_image(result), before)):
             sheet.paste(ImageOps.fit(o, (size, size)), ((3*(i % 2) + j)*step, i//2*step))
     return save_photo(sheet, file)
 

@@ -30,7 +30,7 @@ from pathlib import Path
 from ..inference.colorizer import Colorizer, paint
 from ..models.patchgan import PatchGAN
 from ..models.unet import UNet
-from ..photo import Photo, save_photo
+from ..photo import Photo, open_image, save_photo
 
 # %% ../../nbs/reference/61_study.bench.ipynb #5492978f
 def seconds(
@@ -97,7 +97,7 @@ class UsualDataset(torch.utils.data.Dataset):
     def __len__(self): return len(self.files)
     def __getitem__(self, i):
         from skimage.color import rgb2lab
-        img = Image.open(self.files[i]).convert('RGB').resize((self.size, self.size), Image.BICUBIC)
+        img = open_image(self.files[i]).convert('RGB').resize((self.size, self.size), Image.BICUBIC)
         if np.random.rand() < 0.5: img = img.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         lab = torch.from_numpy(rgb2lab(np.array(img)).astype('float32')).permute(2, 0, 1)
         return lab[:1]/50 - 1, lab[1:]/110
@@ -112,7 +112,7 @@ def write_photos(
     from colorize_nb.data.samples import sample_photos
     some = sorted(sample_photos().glob('*.jpg'))
     files = [folder/f'{size[0]}_{i}.jpg' for i in range(n)]
-    for i,f in enumerate(files): Image.open(some[i % len(some)]).resize(size, Image.BICUBIC).save(f, quality=90)
+    for i,f in enumerate(files): open_image(some[i % len(some)]).resize(size, Image.BICUBIC).save(f, quality=90)
     return files
 
 def pipeline(
@@ -140,7 +140,7 @@ def decoder(
     "Pillow's JPEG decoder and nothing else: the floor under reading from files"
     def decode(files, least):
         for f in files:
-            with Image.open(f) as im:
+            with open_image(f) as im:
                 if least: im.draft('RGB', (least, least))
                 im.load()
     res = {}

@@ -13,8 +13,8 @@ import os
 import re
 import subprocess
 import sys
-from PIL import Image
 from pathlib import Path
+from ..photo import open_image
 
 # %% ../../nbs/reference/62_study.terminal.ipynb #t25dc680
 def sh(
@@ -36,7 +36,7 @@ def small(
     "Show a picture, not larger than this page"
     from IPython.display import Image as Shown
     buf = io.BytesIO()
-    img = Image.open(file).convert('RGB')
+    img = open_image(file).convert('RGB')
     img.thumbnail((1344, 1344))
     img.save(buf, 'JPEG', quality=88)
     return Shown(buf.getvalue())
