@@ -46,16 +46,27 @@ def opens_heif()->bool:
     register_heif_opener(thumbnails=False)
     return True
 
+def _memory_bytes():
+    "Memory of this machine"
+    return os.sysconf('SC_PHYS_PAGES')*os.sysconf('SC_PAGE_SIZE')
+
+def _job_bytes(img):
+    "About what colouring an image takes at most: itself, itself turned, the result, and that as a file"
+    own = 1 if img.mode in ('1', 'L', 'P') else 4
+    return img.width*img.height*(2*own + 8)
+
 def open_image(
     source, # a file name, or a file open for reading
 )->Image.Image: # not decoded yet
-    "Open an image in one of `FORMATS`. Raises `ValueError` if a side is longer than `MAX_SIDE`."
+    "Open an image in one of `FORMATS`. Raises `ValueError` if a side is longer than `MAX_SIDE`, or this machine has too little memory for it."
     Image.init()
     opens_heif()
     img = Image.open(source, formats=[o for o in FORMATS if o in Image.OPEN])
-    if max(img.size) <= MAX_SIDE: return img
+    need, have = _job_bytes(img), _memory_bytes()
+    if max(img.size) <= MAX_SIDE and need <= have: return img
     img.close()
-    raise ValueError(f'{img.width} x {img.height} pixels; a side may have {MAX_SIDE}')
+    why = f'need about {need/1e9:.1f} GB of memory, and there are {have/1e9:.1f}' if need > have else f'a side may have {MAX_SIDE}'
+    raise ValueError(f'{img.width} x {img.height} pixels; {why}')
 
 def pixel_limit(
     pixels:int, # of the largest photo; Pillow's own: 179 million
@@ -397,6 +408,7 @@ class Photo:
         o = self.img.crop((0, y0, self.size[0], y1))
         if self.deep: o = array_to_image(np.asarray(o, np.float32)/self.white)
         if o.mode in ('La', 'RGBa'): o = o.convert(o.mode[:-1] + 'A')
+        if o.mode == 'P' and self.has_alpha: o = o.convert('RGBA')  # Pillow warns of a palette's transparency otherwise
         if not self.to_srgb: return o.convert('RGB')
         return self.to_srgb.apply(o.convert(self.to_srgb.input_mode))
 

@@ -10,7 +10,7 @@ __all__ = ['frame_box', 'screen_period', 'descreened']
 # %% ../nbs/reference/06_prints.ipynb #3d55f846
 import numpy as np
 from PIL import Image, ImageFilter
-from .photo import Photo, bands
+from .photo import KEPT, Photo, bands
 
 # %% ../nbs/reference/06_prints.ipynb #d62f3fd4
 def _thickness(grey, tone):
@@ -56,14 +56,17 @@ def screen_period(
 # %% ../nbs/reference/06_prints.ipynb #e22b431b
 def descreened(
     photo:Photo, # a scan of a print
-)->Photo: # grey; its notes say what was done
+)->Photo: # grey, its transparency kept; its notes say what was done
     "Blur a screen away, and of pure black and white without one the smallest dots"
-    grey = Image.new('L', photo.size)
-    for y0,y1 in bands(photo.size): grey.paste(photo.rgb(y0, y1).convert('L'), (0, y0))
+    grey, alpha = (Image.new('L', photo.size) for _ in range(2))
+    for y0,y1 in bands(photo.size):
+        grey.paste(photo.rgb(y0, y1).convert('L'), (0, y0))
+        if photo.has_alpha: alpha.paste(photo.alpha(y0, y1), (0, y0))
     period = screen_period(np.asarray(grey)) if min(photo.size) >= 64 else None
     if period is None and photo.img.mode != '1': notes = ['no screen was found, so nothing was blurred']
     else:
         grey = grey.filter(ImageFilter.GaussianBlur((period or 4)/2))
-        notes = [f'dots {period or 4:.1f} pixels apart were blurred away']
-    grey.info = {k: v for k,v in photo.img.info.items() if k != 'icc_profile'} | dict(notes=[*photo.img.info.get('notes', ()), *notes])
+        notes = [f'dots {period:.1f} pixels apart were blurred away' if period else 'no screen was found; what is finer than 4 pixels was blurred away']
+    if photo.has_alpha: grey.putalpha(alpha)
+    grey.info = {k: v for k,v in photo.img.info.items() if k in KEPT} | dict(notes=[*photo.img.info.get('notes', ()), *notes])
     return Photo(grey)

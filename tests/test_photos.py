@@ -5,13 +5,16 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageCms
+from pathlib import Path
 from torch import nn
 
+import colorize_nb
 from colorize_nb.color import rgb_to_lab
 from colorize_nb.models.unet import UNet
 from colorize_nb.errors import ColorizeError
 from colorize_nb.inference.colorizer import Colorizer
 from colorize_nb.photo import FORMATS, Photo, array_to_image, find_photos, has_color, is_ours, mark_of, read_photo, save_photo, to_tensor
+from colorize_nb.prints import descreened
 
 class Vivid(nn.Module):
     "A small random network, its colours so strong that many pixels leave sRGB"
@@ -257,6 +260,30 @@ def test_strips_are_refused_before_they_are_decoded(size, tmp_path):
     Image.new('1', size).save(tmp_path/'x.png')
     for read in (Photo, read_photo):
         with pytest.raises(ValueError, match='x.png: .*a side may have 65500'): read(tmp_path/'x.png')
+
+def test_what_needs_more_memory_than_there_is_is_refused_by_its_header(tmp_path, monkeypatch):
+    monkeypatch.setattr('colorize_nb.photo._memory_bytes', lambda: 3_000_000)
+    for mode,fits in (('L', True), ('RGB', False)):
+        Image.new(mode, (500, 500)).save(tmp_path/'x.png')
+        if fits: assert Photo(tmp_path/'x.png').size == (500, 500)
+        else:
+            with pytest.raises(ColorizeError, match='x.png: 500 x 500 pixels; need about 0.0 GB of memory'): Photo(tmp_path/'x.png')
+
+def test_no_module_opens_pictures_past_the_list_of_formats():
+    "The rest open what they have made themselves"
+    lib = Path(colorize_nb.__file__).parent
+    bare = {str(o.relative_to(lib)) for part in ('study', 'commands', 'evaluation') for o in (lib/part).glob('*.py') if 'Image.open(' in o.read_text()}
+    assert not bare
+
+@pytest.mark.parametrize('extra', [dict(mode='RGBA'), dict(mode='P', transparency=bytes([0, 90]) + bytes([255]*254))])
+def test_descreening_keeps_transparency(extra, tmp_path):
+    img = Image.fromarray(scene()).convert('RGB')
+    if extra['mode'] == 'RGBA': img.putalpha(Image.linear_gradient('L').resize(img.size))
+    else: img = img.quantize(256)
+    img.save(tmp_path/'x.png', **{k: v for k,v in extra.items() if k != 'mode'})
+    photo, clean = Photo(tmp_path/'x.png'), descreened(Photo(tmp_path/'x.png'))
+    assert clean.has_alpha and clean.rgb(0, 9).size == (150, 9)
+    assert np.array_equal(clean.alpha(0, 100), photo.alpha(0, 100))
 
 @pytest.mark.parametrize('size', [(1, 1), (2, 1), (1, 5000), (5000, 1), (3, 700), (63, 65)])
 @pytest.mark.parametrize('suffix', ['.png', '.jpg', '.webp'])
