@@ -110,7 +110,7 @@ def in_one_line(
 ):
     "Within this context errors by design become a `CliError` of one line"
     with warnings.catch_warnings():
-        for o in ('.*torch.jit.script', '.*Disabling autocast'): warnings.filterwarnings('ignore', o)
+        for o in ('.*torch.jit.script', '.*Disabling autocast', '.*decompression bomb'): warnings.filterwarnings('ignore', o)
         try: yield
         except (ValueError, OSError) as e: raise CliError(f'{name}: {one_line(e)}') from e
         except (MemoryError, RuntimeError) as e:
