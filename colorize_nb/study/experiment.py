@@ -395,7 +395,7 @@ def score_table(
     for name,rs in groups.items():
         table[name] = {**_line(rs, 'model'), 'minutes': ' / '.join(f"{r['minutes']:.1f}" for r in rs)}
     table['truth'] = _line(results[:1], 'truth')
-    pd.set_option('display.width', 120)
+    pd.set_option('display.width', 160, 'display.max_columns', None)
     return pd.DataFrame(table).T.fillna('')
 
 # %% ../../nbs/reference/60_study.experiment.ipynb #d2a48824
