@@ -47,8 +47,9 @@ def opens_heif()->bool:
     return True
 
 def _memory_bytes():
-    "Memory of this machine"
-    return os.sysconf('SC_PHYS_PAGES')*os.sysconf('SC_PAGE_SIZE')
+    "Memory of this machine; infinite where the system does not say"
+    try: return os.sysconf('SC_PHYS_PAGES')*os.sysconf('SC_PAGE_SIZE')
+    except (AttributeError, ValueError): return float('inf')
 
 def _job_bytes(img):
     "About what colouring an image takes at most: itself, itself turned, the result, and that as a file"
