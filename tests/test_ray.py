@@ -1,5 +1,6 @@
 "colorize-ray: every photo once, an actor that is killed loses nothing, what cannot be read is named"
 import os, signal, sys, time
+from contextlib import suppress
 from pathlib import Path
 from unittest import mock
 
@@ -115,3 +116,21 @@ def test_unreadable_and_resume(photos, weights, tmp_path, capsys):
     said = capsys.readouterr()
     assert said.out.splitlines() == [str(first)] and '40 photos: 1 coloured, 39 done already; ' in said.err
     assert kept.stat().st_mtime_ns == before and names(tmp_path/'out') == expected(photos)
+
+def processes(): return {int(o.name) for o in Path('/proc').iterdir() if o.name.isdigit()}
+
+def listening(pids):
+    "The addresses at which some processes listen, as Linux writes them"
+    sockets = set()
+    for o in pids:
+        with suppress(OSError): sockets |= {os.readlink(fd) for fd in Path(f'/proc/{o}/fd').iterdir()}
+    rows = [line.split() for o in ('tcp', 'tcp6') for line in Path(f'/proc/net/{o}').read_text().splitlines()[1:]]
+    return {row[1].split(':')[0] for row in rows if row[3] == '0A' and f'socket:[{row[9]}]' in sockets}
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path('/proc/net/tcp').exists(), reason='reads what Linux says of open ports')
+def test_ray_listens_to_this_machine_alone():
+    before = processes()
+    with on_ray(1): heard = listening(processes() - before | {os.getpid()})
+    loopback = {'0100007F', '0'*24 + '01000000', '0'*16 + 'FFFF0000' + '0100007F'}  # of IPv4, IPv6, and IPv4 in IPv6
+    assert heard and heard <= loopback
