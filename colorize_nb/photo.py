@@ -63,12 +63,14 @@ def open_image(
     Image.init()
     opens_heif()
     img = Image.open(source, formats=[o for o in FORMATS if o in Image.OPEN])
-    need, have = _job_bytes(img), _memory_bytes()
+    need = _job_bytes(img)
+    have = _memory_bytes()
     if max(img.size) <= MAX_SIDE and need <= have: return img
     img.close()
     why = f'need about {need/1e9:.1f} GB of memory, and there are {have/1e9:.1f}' if need > have else f'a side may have {MAX_SIDE}'
     raise ValueError(f'{img.width} x {img.height} pixels; {why}')
 
+# %% ../nbs/reference/04_photo.ipynb #9cc96f0d
 def pixel_limit(
     pixels:int, # of the largest photo; Pillow's own: 179 million
 ):
@@ -202,7 +204,8 @@ KEPT = 'exif', 'dpi', 'xmp', 'iptc', 'comment', 'text', 'compression'  # of `inf
 
 def _loaded(img):
     "Load an image; notes on what of its file is not in it"
-    notes, n = [], getattr(img, 'n_frames', 1) if img.format in _PAGES else 1
+    notes = []
+    n = getattr(img, 'n_frames', 1) if img.format in _PAGES else 1
     if n > 1: notes.append(f'{n - 1} of {n} {_PAGES[img.format]} left out')
     if ';16' in str([o[3] for o in getattr(img, 'tile', ())]): notes.append('16 bits a channel become 8')
     with _silent(img): img.load()
@@ -217,7 +220,8 @@ def _metadata(img):
         res['xmp'] = img.text.get('XML:com.adobe.xmp', '').encode()
         res['text'] = {k: str(v) for k,v in img.text.items() if 'xmp' not in k and not k.startswith('Raw profile')}
     if img.format == 'TIFF':
-        tags, how = img.tag_v2, info.get('compression')
+        tags = img.tag_v2
+        how = info.get('compression')
         res |= dict(xmp=tags.get(700), iptc=tags.get(33723), max_sample=tags.get(281))
         res['compression'] = {'raw': None, 'tiff_adobe_deflate': how, 'packbits': how}.get(how, 'tiff_lzw')
     if res.get('xmp'): res['xmp'] = re.sub(rb'(tiff:Orientation(?:="|>))\d+', rb'\g<1>1', bytes(res['xmp']))  # it is applied
@@ -233,7 +237,8 @@ def upright(
     img:Image.Image, # as opened
 )->Image.Image: # loaded; its `info` has what is in `KEPT`, EXIF without the orientation, and 'notes' for a user, if there are any
     "Load an image and turn it as its EXIF says"
-    notes, about = _loaded(img), _own(img, _metadata, {})
+    notes = _loaded(img)
+    about = _own(img, _metadata, {})
     turn, exif, dropped = clean_exif(img)
     res = img.transpose(_TURNS[turn]) if turn in _TURNS else img
     if res is not img: res.info = dict(img.info)
@@ -305,11 +310,11 @@ def reading(
 
 # %% ../nbs/reference/04_photo.ipynb #c92387d4
 def array_to_image(
-    x:np.ndarray, # (H,W), (H,W,1), (H,W,3) or (H,W,4); uint8, uint16, bool, or floats in [0,1]
+    x:np.ndarray, # (H,W), or (H,W,C) of 1 to 4 channels, the second or fourth transparency; uint8, uint16, bool, or floats in [0,1]
 )->Image.Image: # The same pixels; grey uint16 stays 16-bit
     "A numpy array as a PIL image."
     if x.ndim==3 and x.shape[-1]==1: x = x[..., 0]
-    if x.ndim not in (2, 3) or x.ndim==3 and x.shape[-1] not in (3, 4) or 0 in x.shape:
+    if x.ndim not in (2, 3) or x.ndim==3 and x.shape[-1] not in (2, 3, 4) or 0 in x.shape:
         raise ColorizeError(f'cannot read an array of shape {x.shape}: not a picture')
     if x.dtype.kind in 'fb': x = (np.nan_to_num(x.astype(np.float32), posinf=1, neginf=0).clip(0, 1)*255).round().astype(np.uint8)
     if x.dtype.kind in 'iu' and x.min() >= 0 and x.max() <= 65535:  # other integers, and other orders of bytes
@@ -320,14 +325,18 @@ def array_to_image(
 
 # %% ../nbs/reference/04_photo.ipynb #b08be30c
 def open_photo(
-    source:str|Path|Image.Image|np.ndarray, # A file, an image or an array
+    source:str|Path|bytes|Image.Image|np.ndarray, # A file or its bytes, an image or an array
     lenient:bool=False, # Take what there is of a truncated file
 )->Image.Image: # Loaded and upright, in its own mode
     "A photo of any kind as a PIL image; a `ColorizeError` says what is wrong with it."
     if isinstance(source, np.ndarray): return array_to_image(source)
     if isinstance(source, Image.Image):
         with reading('the image', lenient): return upright(source.copy() if source.info or source.getexif() else source)
-    with reading(str(source), lenient), open_image(source) as img: return upright(img)
+    named = isinstance(source, (str, os.PathLike))
+    if isinstance(source, (bytes, bytearray)): source = BytesIO(source)
+    if not named and not hasattr(source, 'read'):
+        raise ColorizeError(f'cannot read a {type(source).__name__}: a photo is a file, its bytes, a PIL image or an array')
+    with reading(str(source) if named else 'the image', lenient), open_image(source) as img: return upright(img)
 
 
 # %% ../nbs/reference/04_photo.ipynb #312bc9a8
@@ -365,7 +374,8 @@ def _white(img):
     px = np.asarray(img)
     px = px[::px.shape[0]//1000 + 1, ::px.shape[1]//1000 + 1]
     if img.mode[:4] == 'I;16':
-        said, top = _own(img, lambda o: int(np.max(o.info['max_sample'])), 0), int(px.max())
+        said = _own(img, lambda o: int(np.max(o.info['max_sample'])), 0)
+        top = int(px.max())
         if 255 < said < 65535: return said, []
         dark = f'its numbers end at {top:,} of 65,535, so it is dark: a scan of 12 bits?'
         return 65535, [dark] if 0 < top < 4096 else []
@@ -381,7 +391,8 @@ def _two_tones(photo):
     "Has the middle of a photo hardly anything between black and white, as a fax or a newspaper?"
     (w, h), s = photo.size, 256
     px = np.asarray(photo.rgb(max(h//2 - s, 0), min(h//2 + s, h)).convert('L'))[:, max(w//2 - s, 0):w//2 + s]
-    dark, light = (px < 32).mean(), (px > 223).mean()
+    dark = (px < 32).mean()
+    light = (px > 223).mean()
     return min(dark, light) > .05 and dark + light > .9
 
 # %% ../nbs/reference/04_photo.ipynb #adbd9f3f
@@ -517,7 +528,8 @@ def save_photo(
     path = Path(path)
     if not (fmt := Image.registered_extensions().get(path.suffix.lower())) or fmt not in Image.SAVE or fmt not in FORMATS:
         raise ColorizeError(f'cannot write {path}: no image format is known by {path.suffix!r}')
-    about, kwargs = _about(img, fmt), {}
+    about = _about(img, fmt)
+    kwargs = {}
     if fmt=='JPEG': img,kwargs = img.convert('RGB'),dict(quality=quality or 99, subsampling=0)
     if fmt=='WEBP': kwargs.update(dict(quality=quality) if quality else dict(lossless=True, exact=True, quality=20, method=2))
     try:

@@ -33,7 +33,8 @@ def frame_box(
     t, b, l, r = (_thickness(o, tones[0]) for o in sides)
     h, w = small.shape
     if min(t, b) < h/100 or min(l, r) < w/100 or max(h - t - b, 0)*(w - l - r) < h*w/4: return None
-    y, x = H/h, W/w  # pixels of the photo for one of the small picture
+    y = H/h  # pixels of the photo for one of the small picture
+    x = W/w
     return int(l*x), int(t*y), W - int(r*x), H - int(b*y)
 
 # %% ../nbs/reference/06_prints.ipynb #1381dd70

@@ -96,7 +96,8 @@ def swatches(
     hints:list=(), # see `hint_map`
 )->tuple: # two lists of '#rrggbb': what the network finds likely, weak and strong; and one of each hue, with grey
     "Colours to choose from at a point of a photo, about as light as the photo is there"
-    l, likely = lightness_at(photo, at), likely_ab(colorizer, photo, at, hints)
+    l = lightness_at(photo, at)
+    likely = likely_ab(colorizer, photo, at, hints)
     strengths = torch.cat([k*likely for k in (1, 1.8, 3)])
     turns = torch.arange(8)*math.pi/4 + .6
     hues = torch.cat([45/110*torch.stack([turns.cos(), turns.sin()], 1), torch.zeros(1, 2)])
