@@ -1,5 +1,5 @@
 "Every notebook runs from top to bottom, and is stored with what it shows"
-import json, multiprocessing, os
+import json
 from pathlib import Path
 
 import pytest
@@ -7,33 +7,10 @@ import pytest
 NBS = Path(__file__).parent.parent/'nbs'
 NOTEBOOKS = sorted(o for o in NBS.rglob('*.ipynb') if '.ipynb_checkpoints' not in o.parts)
 CHAPTERS = [o for o in NOTEBOOKS if o.stem[0].isdigit()]
-COMMON = 'fastai.callback.all', 'fastai.vision.core', 'matplotlib.pyplot', 'nbdev.test', 'pandas', 'skimage.data', 'torchmetrics'  # which most of them import
-
-@pytest.fixture(scope='session')
-def processes():
-    "New processes in which the slow imports are done already, where the system can do that"
-    if 'forkserver' not in multiprocessing.get_all_start_methods(): return multiprocessing.get_context('spawn')
-    ctx = multiprocessing.get_context('forkserver')
-    ctx.set_forkserver_preload([*COMMON])
-    return ctx
-
-def run_notebook(nb, log):
-    "As `nbdev-test` does; what it prints goes to a file"
-    with open(log, 'w') as f:
-        for o in (1, 2): os.dup2(f.fileno(), o)
-    from nbdev.test import nbdev_test
-    nbdev_test(str(nb))
 
 @pytest.mark.parametrize('nb', NOTEBOOKS, ids=lambda p: p.stem)
-def test_runs(nb, processes, tmp_path):
-    p = processes.Process(target=run_notebook, args=(nb, tmp_path/'log'))
-    p.start()
-    p.join(840)
-    if p.is_alive(): p.kill()
-    p.join()
-    if p.exitcode:
-        tail = '\n'.join((tmp_path/'log').read_text(errors='replace').splitlines()[-60:])
-        pytest.fail(f'nbdev-test {nb.relative_to(NBS.parent)} ended with {p.exitcode}:\n{tail}', pytrace=False)
+def test_runs(nb, run):
+    run('nbdev-test', nb)
 
 @pytest.mark.parametrize('nb', CHAPTERS, ids=lambda p: p.stem)
 def test_outputs_are_stored(nb):
