@@ -51,7 +51,7 @@ def screen_period(
     usual = np.array([np.median(power[ring == i]) if (ring == i).any() else np.inf for i in range(ring.max() + 1)])
     peaks = np.where((r > 1/14) & (r < 1/3), power/(usual[ring] + 1e-9), 0)
     at = np.unravel_index(peaks.argmax(), peaks.shape)
-    share = power[at]/power[r > 1/14].sum()  # of photos at most 2%, of screens 6% and more
+    share = power[at]/power[r > 1/14].sum()
     return float(1/r[at]) if share > .03 else None
 
 # %% ../nbs/reference/06_prints.ipynb #e22b431b

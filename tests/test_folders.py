@@ -138,7 +138,8 @@ def test_a_newspaper_is_descreened(colorize, tmp_path):
     dots = np.asarray(GREY.resize((240, 240))) > 127 + 60*(np.cos(2*np.pi*x/6) + np.cos(2*np.pi*y/6))
     Image.fromarray(dots).save('news.png')
     assert colorize('news.png')[2] == ['colorize: news.png: hardly anything between black and white, so little room for colour: --descreen makes room']
-    assert colorize('news.png', descreen=True)[2] == ['colorize: news.png: dots 6.0 pixels apart were blurred away']
+    assert colorize('news.png', descreen=True, resume=True)[2] == ['colorize: news.png: dots 6.0 pixels apart were blurred away']  # another setting: not done yet
+    assert colorize('news.png', descreen=True, resume=True)[2] == ['colorize: news.png was done already']
 
 def test_more_pixels_are_refused_or_asked_for(colorize, tmp_path, monkeypatch, recwarn):
     monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', Image.MAX_IMAGE_PIXELS)  # what the command changes

@@ -21,6 +21,7 @@ import sys
 import time
 import warnings
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 from ..errors import ColorizeError, one_line, out_of_memory
@@ -240,7 +241,8 @@ def color_photo(
         if descreen: source = descreened(source)
         date = os.stat(photo).st_mtime_ns
         for o,img in zip(to if isinstance(to, list) else [to], colorings(colorizer, source, **options)):
-            os.utime(save_photo(img, o, quality, mark), ns=(date, date))
+            save_photo(img, o, quality, mark)
+            with suppress(OSError): os.utime(o, ns=(date, date))  # some disks know no such date
         return Outcome('', source.notes)
     except Exception as e:  # one photo never stops the others
         if out_of_memory(e): return Outcome(f'{photo}: out of memory')
@@ -331,7 +333,7 @@ def color_photos(
 )->list: # for each photo what `color_photo` said, or `DONE`
     "Colour photos, going on past those that can't be read or written"
     from colorize_nb.inference.colorizer import in_threads
-    mark = settings_of(colorizer, options.get('saturation', 1.), options.get('hints', ()))
+    mark = settings_of(colorizer, options.get('saturation', 1.), options.get('hints', ())) + ' descreen'*bool(options.get('descreen'))
     todo = left_to_do(results, mark if resume else None)
     def color(i): return i, color_photo(colorizer, photos[i], results[i], mark=mark, **options)
     return report(in_threads(color, todo, workers), photos, results, len(todo), say)

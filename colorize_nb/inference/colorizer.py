@@ -243,6 +243,12 @@ def _in_frame(photo, box, painted):
     res.paste(painted, box[:2])
     return res
 
+def _hints_inside(hints, box, size):
+    "Hints for what is inside a frame; those on the frame have nothing to colour"
+    left, top, right, bottom = box
+    def on_frame(x, y): return 0 <= x < size[0] and 0 <= y < size[1] and not (left <= x < right and top <= y < bottom)
+    return [(x - left, y - top, color) for x,y,color in hints if not on_frame(x, y)]
+
 # %% ../../nbs/reference/22_inference.colorizer.ipynb #col00011
 @patch
 def __call__(self:Colorizer,
@@ -259,7 +265,7 @@ def __call__(self:Colorizer,
     photos = [as_photo(o, lenient) for o in given]
     boxes = [frame_box(o) for o in photos]
     inner = [o.inside(box) if box else o for o,box in zip(photos, boxes)]
-    if hints and boxes[0]: hints = [(x - boxes[0][0], y - boxes[0][1], color) for x,y,color in hints]
+    if hints and boxes[0]: hints = _hints_inside(hints, boxes[0], photos[0].size)
     painted = [paint(o, chroma) for o,chroma in zip(inner, self.chromas(inner, saturation, hints=hints, **kwargs))]
     res = [_in_frame(*o) if o[1] else o[2] for o in zip(photos, boxes, painted)]
     return res if many else res[0]
