@@ -124,12 +124,14 @@ class Batches(torch.utils.data.Dataset):
         bs:int, # pictures in a batch
         seed:int=42, # of everything random
         n:int=10**9, # batches
+        **kwargs # of `draw_picture`: `min_scale`, `old`
     ):
         self.sets = list(sets.values())
         self.size = size
         self.bs = bs
         self.seed = seed
         self.n = n
+        self.kwargs = kwargs
         weights = np.sqrt([len(o) for o in self.sets])  # so that no set rules
         self.chances = weights/weights.sum()
 
@@ -137,4 +139,4 @@ class Batches(torch.utils.data.Dataset):
     def __getitem__(self, i):
         rng = np.random.default_rng((self.seed, i))
         photos = [o[rng.integers(len(o))] for o in (self.sets[k] for k in rng.choice(len(self.sets), self.bs, p=self.chances))]
-        return [torch.stack(o) for o in zip(*(draw_picture(f, self.size, rng) for f in photos))]
+        return [torch.stack(o) for o in zip(*(draw_picture(f, self.size, rng, **self.kwargs) for f in photos))]

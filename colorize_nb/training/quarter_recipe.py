@@ -244,7 +244,7 @@ class Run:
         self.skip_bad, self.settings = skip_bad, dict(settings or {}, seed=seed)
         self.device = torch.device(device or default_device())
         self.bf16 = _in_bf16(self.device, precision)
-        self.G, self.ema = self.to(QuarterUNet.from_imagenet()), self.to(QuarterUNet())
+        self.G, self.ema = (self.to(self.network()) for _ in range(2))
         self.early = nn.ModuleList([self.G.encoder.conv_stem, self.G.encoder.bn1, *self.G.encoder.blocks[:kept]])
         self.eyes = [self.to(o.eval().requires_grad_(False)) for o in (load_imagenet(EfficientNetLite0()), load_lite(1))]
         self.D = self.to(FeatureDiscriminator(self.eyes[0]))
@@ -259,6 +259,17 @@ class Run:
     def to(self, model): return model.to(self.device, memory_format=torch.channels_last)
 
     def cast(self): return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
+
+# %% ../../nbs/reference/44_training.quarter_recipe.ipynb #d8ea1215
+@patch
+def network(self:Run)->QuarterUNet:
+    "What is trained; a subclass may make another one"
+    return QuarterUNet.from_imagenet()
+
+@patch
+def pictures(self:Run, stage:Stage)->Batches:
+    "What it is trained on in a stage; a subclass may show others"
+    return Batches(self.train, stage.size, stage.bs, self.seed)
 
 # %% ../../nbs/reference/44_training.quarter_recipe.ipynb #eefebe0a
 @patch(as_prop=True)
@@ -315,7 +326,7 @@ def set_stage(self:Run, stage:Stage):
     self.G.train()
     self.G.encoder.requires_grad_(stage.encoder)
     self.early.requires_grad_(False)
-    batches = Batches(self.train, stage.size, stage.bs, self.seed)
+    batches = self.pictures(stage)
     loader = torch.utils.data.DataLoader(batches, batch_size=None, sampler=range(self.step, len(batches)), num_workers=self.workers,
                                          prefetch_factor=6 if self.workers else None, pin_memory=self.device.type == 'cuda',
                                          worker_init_fn=self.wif and (lambda i: self.wif()))
