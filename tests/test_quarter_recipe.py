@@ -1,4 +1,5 @@
 "colorize-recipe --recipe quarter: its options are obeyed, and it goes on only as it was begun"
+import signal
 import sys
 
 import numpy as np
@@ -45,6 +46,16 @@ def test_the_command_passes_its_options_on(photos, tmp_path, monkeypatch, capfd)
     assert all(a.equal(b) for a,b in zip(run.G.state_dict().values(), begin.G.state_dict().values()))
     assert err.splitlines() == [f"colorize-recipe: left out, cannot be read: '{photos/'torn.png'}'"]
     with pytest.raises(CliError, match='1 of 31 photos cannot be read'): recipe([str(photos)], recipe='quarter', out=str(tmp_path/'b'), minutes=1, max_unreadable=.01)
+
+def ends_by_sigterm(fn): return float(signal.getsignal(signal.SIGTERM) == signal.SIG_DFL), 0
+
+def test_processes_that_look_at_photos_can_be_ended(tmp_path, monkeypatch):
+    "A handler that their parent has set, as the commands do, does not keep them alive"
+    monkeypatch.setattr(quarter_recipe, 'look_at', ends_by_sigterm)
+    before = signal.signal(signal.SIGTERM, lambda *args: None)
+    try: color, _ = quarter_recipe.survey(['a', 'b'], tmp_path/'survey.npz', 1)
+    finally: signal.signal(signal.SIGTERM, before)
+    assert color.tolist() == [1, 1]
 
 def test_it_goes_on_only_as_it_was_begun(photos, tmp_path):
     assert not follow(photos, tmp_path/'a', stop=lambda: True)

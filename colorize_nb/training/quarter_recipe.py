@@ -13,6 +13,7 @@ import hashlib
 import json
 import math
 import random
+import signal
 import time
 from dataclasses import asdict, dataclass
 from multiprocessing import Pool
@@ -55,6 +56,11 @@ def look_at(
     return colorfulness(torch.from_numpy(np.array(small)).permute(2, 0, 1)[None]/255).item(), int(bits)
 
 # %% ../../nbs/reference/44_training.quarter_recipe.ipynb #60deb7c8
+def _begin_worker(wif):
+    "A process that looks ends when it is told to, whatever its parent does with SIGTERM"
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if wif: wif()
+
 def survey(
     files:list, # names of photos
     cache:Path, # an .npz file, read if it is of the same files, else written
@@ -65,7 +71,10 @@ def survey(
     if cache.exists():
         seen = np.load(cache)
         if list(seen['files']) == files: return seen['color'], seen['hashes']
-    with Pool(max(1, workers), wif) as pool: color, hashes = zip(*pool.imap(look_at, files, chunksize=256))
+    with Pool(max(1, workers), _begin_worker, (wif,)) as pool:
+        color, hashes = zip(*pool.imap(look_at, files, chunksize=256))
+        pool.close()
+        pool.join()
     color, hashes = np.array(color), np.array(hashes, np.uint64)
     np.savez(cache, files=files, color=color, hashes=hashes)
     return color, hashes
