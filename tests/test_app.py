@@ -1,5 +1,5 @@
 "colorize-app as a visitor sees it, in Chromium: photos in, compared, hinted at, saved; nobody else's, nothing left"
-import json, os, shutil, signal, subprocess, sys, zipfile
+import asyncio, contextlib, json, os, shutil, signal, subprocess, sys, zipfile
 from http.client import HTTPConnection
 from io import BytesIO
 from pathlib import Path
@@ -227,6 +227,17 @@ def test_others_are_turned_away(server):
     assert ask(server[0], 'GET', '/gradio_api/file=/etc/passwd') in (403, 404)
     big = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.jpg"\r\n\r\n' + bytes(65*2**20) + b'\r\n--x--\r\n'
     assert ask(server[0], 'POST', '/gradio_api/upload', body=big, headers={'Content-Type': 'multipart/form-data; boundary=x'}) == 413
+
+@pytest.mark.parametrize('why,status', [('File at path x does not exist.', 404), ('something else', None)])
+def test_a_picture_whose_visit_has_ended(why, status):
+    "A request that comes too late is answered; other errors stay errors"
+    from colorize_nb.commands.app import _Guard
+    async def app(scope, receive, send): raise RuntimeError(why)
+    sent = []
+    async def send(message): sent.append(message)
+    scope = dict(type='http', headers=[(b'host', b'localhost:7860')], raw_path=b'/gradio_api/file=x')
+    with contextlib.nullcontext() if status else pytest.raises(RuntimeError, match=why): asyncio.run(_Guard(app)(scope, None, send))
+    assert [o['status'] for o in sent if 'status' in o] == [status]*bool(status)
 
 def test_nothing_is_left(server, chromium):
     address, p, tmp = server

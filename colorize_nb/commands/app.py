@@ -30,12 +30,14 @@ CSP = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; frame-ances
 class _Guard:
     "ASGI middleware: no other host's pages, nothing from other hosts, and nothing is stored"
     def __init__(self, app): self.app = app
+    async def say(self, send, status, text):
+        await send(dict(type='http.response.start', status=status, headers=[(b'content-type', b'text/plain')]))
+        await send(dict(type='http.response.body', body=text))
+
     async def __call__(self, scope, receive, send):
         if scope['type'] != 'http': return await self.app(scope, receive, send)
         host = dict(scope['headers']).get(b'host', b'').decode('latin-1').rpartition(':')[0]
-        if host not in ('127.0.0.1', 'localhost'):
-            await send(dict(type='http.response.start', status=421, headers=[(b'content-type', b'text/plain')]))
-            return await send(dict(type='http.response.body', body=b'This page is for this computer alone.'))
+        if host not in ('127.0.0.1', 'localhost'): return await self.say(send, 421, b'This page is for this computer alone.')
         more = {b'content-security-policy': CSP.encode(), b'referrer-policy': b'no-referrer'}
         if b'file=' in scope.get('raw_path', b''): more[b'cache-control'] = b'no-store'
         async def guarded(message):
@@ -43,7 +45,10 @@ class _Guard:
                 kept = [(k, v) for k,v in message['headers'] if k.lower() not in more]
                 message = dict(message, headers=kept + list(more.items()))
             await send(message)
-        await self.app(scope, receive, guarded)
+        try: await self.app(scope, receive, guarded)
+        except RuntimeError as e:  # Starlette's, when a visit ends between a picture's request and its answer
+            if not str(e).startswith('File at path'): raise
+            await self.say(guarded, 404, b'This picture is gone.')
 
 # %% ../../nbs/reference/59_commands.app.ipynb #cap00009
 CSS = '''
