@@ -1,6 +1,8 @@
 "colorize-recipe --recipe quarter: its options are obeyed, and it goes on only as it was begun"
 import signal
 import sys
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -84,3 +86,22 @@ def test_without_the_extra_it_says_what_to_type(name, missing, photos, tmp_path,
     for o in missing: monkeypatch.setitem(sys.modules, o, None)
     with pytest.raises(CliError) as e: recipe([str(photos)], recipe=name, out=str(tmp_path/'out'), minutes=1)
     assert len(str(e.value).splitlines()) == 1 and str(e.value).endswith("pip install '.[pretrained]' in a clone of colorize_nb")
+
+def twin(G, hints, size=64, batch=4):
+    "The terms of a second look at flat grey pictures whose colours are none"
+    run = SimpleNamespace(stage=Stage('all', 1., 1e-3, size, twin=.5), seed=1, step=0, cast=nullcontext, G=G, loss=torch.nn.functional.l1_loss)
+    seen = torch.zeros(batch, 1, size, size)
+    return Run.twin_terms(run, seen, G(seen), torch.zeros(batch, 2, size, size), hints)
+
+def test_a_second_look_wants_the_same_of_the_mirrored_picture():
+    "An answer that depends on left and right is punished, one that does not is not; hinted pictures are not asked again"
+    def flat(L): return torch.full((len(L), 2, *L.shape[2:]), .25)
+    def sided(L): return torch.linspace(-1, 1, L.shape[-1]).expand(len(L), 2, *L.shape[2:])
+    none, given, asked = torch.zeros(4, 3, 64, 64), torch.ones(4, 3, 64, 64), []
+    terms = twin(flat, none)
+    assert terms['twin'] == (.5, 0) and terms['l1_again'] == (.5, .25)
+    assert twin(sided, none)['twin'][1].item() == pytest.approx(1, abs=.05)     # the mean of |2x| over [-1,1]
+    assert twin(flat, given) == {}
+    given[1, 2] = 0
+    twin(lambda L: asked.append(L.shape) or flat(L), given)
+    assert asked[1][0] == 1 and asked[1][2] in (32, 64, 96)

@@ -138,6 +138,7 @@ class Stage:
     gan:float=0. # weight of the adversarial term
     fall:float=1. # the rate at its end, as a part of `lr`
     ema:float=0.997 # decay of the moving average
+    twin:float=0. # weight of what is wanted of a second look, see `Run.twin_terms`
 
 STAGES = (Stage('decoder', .065, 1e-3, encoder=False),
           Stage('all', .54, 8e-4, fall=.6),
@@ -396,6 +397,22 @@ def leave_out(self:Run,
 
 # %% ../../nbs/reference/44_training.quarter_recipe.ipynb #8806056f
 @patch
+def twin_terms(self:Run,
+    seen:Tensor, # what G was shown, (B,1,H,W)
+    fake:Tensor, # its answer, ab (B,2,H,W)
+    real:Tensor, # ab (B,2,H,W)
+    hints:Tensor, # (B,3,H,W), see `pool_hints`
+)->dict: # name -> (weight, loss)
+    "Show half of the batch again, mirrored, at another size: it should be right, and say the same (Laine and Aila 2017)"
+    alone = (hints[:, 2].amax((1, 2)) == 0).nonzero()[:max(1, len(seen)//2), 0]  # a second look has no hints
+    if not len(alone): return {}
+    size = self.stage.size + 32*random.Random(f'twin {self.seed} {self.step}').choice((-1, 0, 1))
+    other = F.interpolate(seen[alone].flip(-1), (size, size), mode='bilinear', antialias=True)
+    with self.cast(): again = self.G(other.contiguous(memory_format=torch.channels_last))
+    again = F.interpolate(again, fake.shape[-2:], mode='bilinear', antialias=True).flip(-1)
+    return dict(l1_again=(.5, self.loss(again, real[alone])), twin=(self.stage.twin, (again - fake[alone]).abs().mean()))
+
+@patch
 def learn(self:Run,
     t:float, # part of the stage that is done
 )->dict: # name -> loss
@@ -406,6 +423,7 @@ def learn(self:Run,
     with self.cast(): fake = self.G(seen.contiguous(memory_format=torch.channels_last), hints)
     if not fake.isfinite().all(): return self.leave_out(len(L))
     terms = dict(l1=(1, self.loss(fake, real)))
+    if self.stage.twin: terms.update(self.twin_terms(seen, fake, real, hints))
     if self.stage.perceptual: terms.update(self.later_terms(*(o[:half] for o in (L, fake, real))))
     self.opt.zero_grad()
     sum(w*loss for w,loss in terms.values()).backward()
