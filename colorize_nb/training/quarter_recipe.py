@@ -138,7 +138,7 @@ class Stage:
     gan:float=0. # weight of the adversarial term
     fall:float=1. # the rate at its end, as a part of `lr`
     ema:float=0.997 # decay of the moving average
-    twin:float=0. # weight of what is wanted of a second look, see `Run.twin_terms`
+    twin:float=0. # weight of the same answer at a second look, see `Run.twin_terms`; such a stage's `size` is at least 64
 
 STAGES = (Stage('decoder', .065, 1e-3, encoder=False),
           Stage('all', .54, 8e-4, fall=.6),
@@ -410,6 +410,7 @@ def twin_terms(self:Run,
     other = F.interpolate(seen[alone].flip(-1), (size, size), mode='bilinear', antialias=True)
     with self.cast(): again = self.G(other.contiguous(memory_format=torch.channels_last))
     again = F.interpolate(again, fake.shape[-2:], mode='bilinear', antialias=True).flip(-1)
+    # a picture that is shown again counts as much as one that is not: half of the batch, half of the weight
     return dict(l1_again=(.5, self.loss(again, real[alone])), twin=(self.stage.twin, (again - fake[alone]).abs().mean()))
 
 @patch
