@@ -15,7 +15,8 @@ from PIL import Image
 from colorize_nb.data.batches import colorization_dls
 from colorize_nb.models.patchgan import PatchGAN
 from colorize_nb.models.unet import UNet
-from colorize_nb.training.checkpoint import Checkpoint, ResumableDL
+from colorize_nb.data.resumable import ResumableDL
+from colorize_nb.training.checkpoint import Checkpoint
 from colorize_nb.training.learner import pix2pix_learner
 
 EPOCHS, EACH = 12, 5  # a training is killed so many times at most, then it may end

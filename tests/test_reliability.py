@@ -31,7 +31,8 @@ from colorize_nb.errors import ColorizeError
 from colorize_nb.inference.colorizer import Colorizer
 from colorize_nb.photo import save_photo
 from colorize_nb.files import read_whole, save_whole
-from colorize_nb.training.checkpoint import Checkpoint, ResumableDL, alone_in
+from colorize_nb.data.resumable import ResumableDL
+from colorize_nb.training.checkpoint import Checkpoint, alone_in
 from colorize_nb.training.learner import ColorLearner, pix2pix_learner
 
 HERE = Path(__file__).parent
