@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageFilter
 from torch import Tensor
-from ..photo import read_photo
+from ..photos.photo import read_photo
 from ..tables import bytes_to_net
 
 # %% ../../nbs/reference/14_data.aged.ipynb #e09f4978

@@ -20,7 +20,7 @@ from ..data.batches import PhotoBlock, scan_photos
 from ..inference.colorizer import Colorizer
 from ..models.perceptual import FeatureDiscriminator, PerceptualLoss, visible
 from ..models.pretrained import PretrainedUNet, encoder_decoder
-from ..photo import find_photos
+from ..photos.find import find_photos
 from .adversary import Adversary, StatefulCallback
 from .checkpoint import Checkpoint, ResumableDL, check_readable, survive
 from .learner import pix2pix_learner
