@@ -12,7 +12,8 @@ import torch
 from PIL import Image, ImageCms
 
 from colorize_nb.data.batches import mean_chroma
-from colorize_nb.photo import Photo, read_photo, save_photo
+from colorize_nb.photos.metadata import save_photo
+from colorize_nb.photos.photo import Photo, read_photo
 from colorize_nb.models.unet import UNet
 from colorize_nb.inference.colorizer import Colorizer
 

@@ -16,7 +16,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 pytest.importorskip('gradio', reason="no Gradio here: pip install -e '.[app]'")
 
 from colorize_nb.data.samples import sample_photos
-from colorize_nb.photo import mark_of
+from colorize_nb.photos.metadata import mark_of
 from test_browser import NARROW, halves, luminance, start_chromium
 
 @pytest.fixture(scope='module')

@@ -9,7 +9,7 @@ from PIL import Image
 
 from colorize_nb.errors import ColorizeError
 from colorize_nb.files import unpack
-from colorize_nb.photo import find_photos
+from colorize_nb.photos.find import find_photos
 
 def picture():
     buf = io.BytesIO()

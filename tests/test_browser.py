@@ -252,7 +252,7 @@ def coloured(reader):
 def test_page_colours_as_the_package_does(trying, docs, tmp_path):
     from colorize_nb.data.samples import sample
     from colorize_nb.inference.colorizer import Colorizer
-    from colorize_nb.photo import to_image
+    from colorize_nb.photos.photo import to_image
     photo = to_image(sample('coffee')[None])
     photo.save(tmp_path/'cup.png')
     trying.find('#try input[type=file]').send_keys(str(tmp_path/'cup.png'))

@@ -9,10 +9,11 @@ from fastcore.script import CliError
 from PIL import Image
 
 from colorize_nb.commands.colorize import colorize as command
-from colorize_nb.inference.batch import left_out, photos_in, write_report
+from colorize_nb.inference.batch import left_out, write_report
 from colorize_nb.inference.colorizer import Colorizer
 from colorize_nb.models.unet import UNet
-from colorize_nb.photo import opens_heif
+from colorize_nb.photos.find import photos_in
+from colorize_nb.photos.formats import opens_heif
 
 GREY = Image.fromarray(np.random.default_rng(0).integers(40, 220, (3, 3), dtype=np.uint8)).resize((48, 40), Image.Resampling.BICUBIC)
 COLOURS = Image.fromarray(np.random.default_rng(1).integers(0, 255, (3, 3, 3), dtype=np.uint8)).resize((48, 40), Image.Resampling.BICUBIC)
@@ -123,8 +124,9 @@ def test_without_pillow_heif_it_is_said(tmp_path):
     code = """import sys
 sys.modules['pillow_heif'] = None
 from pathlib import Path
-from colorize_nb.inference.batch import left_out, photos_in
-from colorize_nb.photo import open_photo
+from colorize_nb.inference.batch import left_out
+from colorize_nb.photos.find import photos_in
+from colorize_nb.photos.photo import open_photo
 photos, left = photos_in(Path('.'))
 print(photos, left_out(left))
 try: open_photo('x.heic')

@@ -8,12 +8,12 @@ from PIL import Image
 from colorize_nb.inference import colorizer as colorizer_module
 from colorize_nb.color import lab_to_rgb, net_to_rgb, rgb_to_lab, rgb_to_net
 from colorize_nb.data.batches import RandomCropFlip
-from colorize_nb.photo import read_photo
+from colorize_nb.photos.photo import read_photo
 from colorize_nb.models.unet import UNet
 from colorize_nb.gamut import lab_to_gamut
 from colorize_nb.inference.colorizer import Colorizer, paint
 from colorize_nb.inference.upsampling import ChromaUpsampler, resize_matrix, working_size
-from colorize_nb.photo import Photo, bands
+from colorize_nb.photos.photo import Photo, bands
 from test_reliability import record
 
 always = settings(derandomize=True, deadline=None, max_examples=60)  # the same examples in each run, however long they take

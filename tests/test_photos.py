@@ -13,8 +13,11 @@ from colorize_nb.color import rgb_to_lab
 from colorize_nb.models.unet import UNet
 from colorize_nb.errors import ColorizeError
 from colorize_nb.inference.colorizer import Colorizer
-from colorize_nb.photo import FORMATS, Photo, array_to_image, find_photos, has_color, is_ours, mark_of, read_photo, save_photo, to_tensor
-from colorize_nb.prints import descreened
+from colorize_nb.photos.find import find_photos
+from colorize_nb.photos.formats import FORMATS
+from colorize_nb.photos.metadata import is_ours, mark_of, save_photo
+from colorize_nb.photos.photo import Photo, array_to_image, has_color, read_photo, to_tensor
+from colorize_nb.photos.scans import descreened
 
 class Vivid(nn.Module):
     "A small random network, its colours so strong that many pixels leave sRGB"
@@ -262,7 +265,7 @@ def test_strips_are_refused_before_they_are_decoded(size, tmp_path):
         with pytest.raises(ValueError, match='x.png: .*a side may have 65500'): read(tmp_path/'x.png')
 
 def test_what_needs_more_memory_than_there_is_is_refused_by_its_header(tmp_path, monkeypatch):
-    monkeypatch.setattr('colorize_nb.photo._memory_bytes', lambda: 3_000_000)
+    monkeypatch.setattr('colorize_nb.photos.formats._memory_bytes', lambda: 3_000_000)
     for mode,fits in (('L', True), ('RGB', False)):
         Image.new(mode, (500, 500)).save(tmp_path/'x.png')
         if fits: assert Photo(tmp_path/'x.png').size == (500, 500)

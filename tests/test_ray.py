@@ -14,7 +14,7 @@ from colorize_nb.inference.actors import ColorActor, color_in_actors, on_ray
 from colorize_nb.models.unet import UNet
 from colorize_nb.inference.batch import settings_of
 from colorize_nb.inference.colorizer import Colorizer
-from colorize_nb.photo import save_photo
+from colorize_nb.photos.metadata import save_photo
 
 class Noting(Colorizer):
     "Notes in a file which process coloured which photo, and takes its time"

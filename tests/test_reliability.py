@@ -24,12 +24,12 @@ from colorize_nb.commands.recipe import recipe
 from colorize_nb.commands.train import show_epochs, train
 from colorize_nb.inference.batch import result_names
 from colorize_nb.data.batches import colorization_dls
-from colorize_nb.photo import find_photos
+from colorize_nb.photos.find import find_photos
 from colorize_nb.models.patchgan import PatchGAN
 from colorize_nb.models.unet import UNet
 from colorize_nb.errors import ColorizeError
 from colorize_nb.inference.colorizer import Colorizer
-from colorize_nb.photo import save_photo
+from colorize_nb.photos.metadata import save_photo
 from colorize_nb.files import read_whole, save_whole
 from colorize_nb.data.resumable import ResumableDL
 from colorize_nb.training.checkpoint import Checkpoint, alone_in
@@ -498,7 +498,7 @@ def test_a_photo_that_vanishes_and_one_that_is_read_only(tmp_path, colorize, mon
     def save_and_remove(img, path, *args):
         files[1].unlink(missing_ok=True)
         return before(img, path, *args)
-    monkeypatch.setattr('colorize_nb.photo.save_photo', save_and_remove)
+    monkeypatch.setattr('colorize_nb.photos.metadata.save_photo', save_and_remove)
     rc, out, err = colorize(*files)
     assert rc == 1 and out == [str(tmp_path/f'{i}_colour.png') for i in (0, 2)] and err[0] == f'colorize: cannot read {files[1]}: no such file'
 

@@ -11,7 +11,7 @@ from skimage import data
 
 from colorize_nb.commands.demo import demo_photos, demo_sheet
 from colorize_nb.inference.colorizer import Colorizer
-from colorize_nb.photo import save_photo
+from colorize_nb.photos.metadata import save_photo
 
 images = Path(__file__).resolve().parent.parent/'nbs'/'images'
 slider = 'flower', 'china'

@@ -89,7 +89,7 @@ if __name__ == '__main__':
     p.add_argument('--precision', default='bf16')
     p.add_argument('--only', nargs='*')
     o = p.parse_args()
-    from colorize_nb.photo import find_photos
+    from colorize_nb.photos.find import find_photos
     def judged(held):
         own = [f for k in list(held)[:6] for f in held[k][:40]]
         return {'held out': own, **{Path(f).name: find_photos(f) for f in o.judge}}

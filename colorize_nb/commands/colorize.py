@@ -35,7 +35,7 @@ def _one_result(
     format:str|None, # that was asked for
 )->list: # as of `result_names`
     "What the results of one photo are called if the user names them (`ColorizeError` if they can't be)"
-    from colorize_nb.photo import is_ours
+    from colorize_nb.photos.metadata import is_ours
     if len(photos) > 1: raise ColorizeError(f'--out {out} is the name of one result, but there are {len(photos)} photos: name a folder')
     if out.suffix.lower() not in RESULTS: raise ColorizeError(f'--out ends in .jpg, .png, .tif or .webp, not in {out.suffix}')
     if format and RESULTS[out.suffix.lower()] != format: raise ColorizeError(f'--out {out} and --format {format} contradict each other')
@@ -74,7 +74,7 @@ def _found(
 )->tuple: # as of `gather`
     "Find photos, and say where there are none"
     if max_pixels:
-        from colorize_nb.photo import pixel_limit
+        from colorize_nb.photos.formats import pixel_limit
         pixel_limit(max_pixels)
     photos, folders, wrong, left = gather(paths, out, recursive, resume)
     for o in wrong: _say(o)

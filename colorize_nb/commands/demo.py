@@ -24,7 +24,7 @@ def same_pixels(
 )->bool: # also false if it can't be read
     "Is it the picture that is in the file?"
     import numpy as np
-    from colorize_nb.photo import open_photo
+    from colorize_nb.photos.photo import open_photo
     try: return np.array_equal(np.asarray(open_photo(file)), px)
     except ColorizeError: return False
 
@@ -52,7 +52,8 @@ def demo_sheet(
 )->Path: # the file
     "Put middle squares side by side: grey, coloured, and as the file is, two photos in a row"
     from PIL import Image, ImageOps
-    from colorize_nb.photo import open_image, save_photo
+    from colorize_nb.photos.formats import open_image
+    from colorize_nb.photos.metadata import save_photo
     step = size + 4
     sheet = Image.new('RGB', (6*step, -(-len(photos)//2)*step), 'white')
     for i,(photo,result) in enumerate(zip(photos, results)):

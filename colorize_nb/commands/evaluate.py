@@ -41,7 +41,7 @@ def evaluate(
     colorizer = Colorizer.from_pretrained(weights, device=device)
     draw_into_files()
     from colorize_nb.evaluation.folder import SCORES, evaluate_files, spread, table, with_lpips, write_results
-    from colorize_nb.photo import find_photos
+    from colorize_nb.photos.find import find_photos
     files = spread(find_photos(folder), limit)
     scores = with_lpips(SCORES) if perceptual else SCORES
     bar = Progress(len(files))

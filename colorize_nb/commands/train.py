@@ -46,7 +46,7 @@ def read_photos(
 ): # DataLoaders
     "Make batches of the photos in all folders, and say what is used and what isn't"
     from colorize_nb.data.batches import colorization_dls
-    from colorize_nb.photo import find_photos
+    from colorize_nb.photos.find import find_photos
     from colorize_nb.data.resumable import ResumableDL
     from colorize_nb.data.scan import check_readable
     source = sources[0] if len(sources) == 1 else [f for o in sources for f in find_photos(o)]

@@ -18,7 +18,7 @@ from fastai.vision.all import DataBlock, DataLoaders, ItemTransform, L, Tensor, 
 from functools import partial
 from .batches import TensorAB, TensorL
 from .resumable import ResumableDL
-from ..photo import read_photo
+from ..photos.photo import read_photo
 from ..tables import bytes_to_net
 
 # %% ../../nbs/reference/14_data.aged.ipynb #e09f4978

@@ -21,7 +21,8 @@ from functools import partial
 from pathlib import Path
 from ..color import net_to_rgb, rgb_to_lab
 from .cache import PhotoCache
-from ..photo import find_photos, read_photo
+from ..photos.find import find_photos
+from ..photos.photo import read_photo
 from ..sheets import show_triplets
 from ..tables import bytes_to_net
 

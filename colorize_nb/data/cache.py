@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from fastai.vision.all import TensorImage, defaults, progress_bar
 from functools import partial
 from pathlib import Path
-from ..photo import read_photo
+from ..photos.photo import read_photo
 
 # %% ../../nbs/reference/12_data.cache.ipynb #2874f835
 def cache_key(

@@ -15,7 +15,8 @@ from multiprocessing import Pool
 from pathlib import Path
 from PIL import Image, ImageOps
 from .batches import mean_chroma
-from ..photo import find_photos, read_photo
+from ..photos.find import find_photos
+from ..photos.photo import read_photo
 
 # %% ../../nbs/reference/16_data.scan.ipynb #282502f1
 def look_at(

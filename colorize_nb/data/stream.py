@@ -19,7 +19,8 @@ from fastai.vision.all import DataBlock, DataLoaders, L, PILImage, TfmdDL, defau
 from pathlib import Path
 from torch.utils.data import IterableDataset
 from .batches import PhotoBlock, mean_chroma, scan_photos
-from ..photo import IMAGE_EXTENSIONS, find_photos, read_photo
+from ..photos.find import IMAGE_EXTENSIONS, find_photos
+from ..photos.photo import read_photo
 from ..errors import ColorizeError, need
 
 # %% ../../nbs/reference/13_data.stream.ipynb #aafd4563

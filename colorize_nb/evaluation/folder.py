@@ -21,7 +21,7 @@ from .metrics import colorfulness, delta_colorfulness, frechet_distance, lpips, 
 from ..gamut import lab_to_gamut
 from ..inference.upsampling import ChromaUpsampler, working_size
 from ..models.pretrained import EfficientNetLite0, load_imagenet
-from ..photo import Photo, open_photo, to_tensor
+from ..photos.photo import Photo, open_photo, to_tensor
 from ..sheets import save_figure, show_triplets
 
 # %% ../../nbs/reference/30_evaluation.folder.ipynb #bbf23bfe

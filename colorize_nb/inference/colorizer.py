@@ -27,8 +27,9 @@ from ..gamut import linear_in_gamut
 from .hub import push_to_hub as publish
 from .upsampling import ChromaUpsampler, working_size
 from .weights import build_model, find_weights, read_weights, save_model
-from ..photo import KEPT, Photo, as_photo, bands, to_tensor
-from ..prints import frame_box
+from ..photos.metadata import KEPT
+from ..photos.photo import Photo, as_photo, bands, to_tensor
+from ..photos.scans import frame_box
 from ..tables import BYTE, LINEAR, ROOT, look_up
 
 # %% ../../nbs/reference/22_inference.colorizer.ipynb #f9d5126d

@@ -26,7 +26,7 @@ from ..files import sha256, whole
 from .batch import Progress
 from .colorizer import Colorizer, paint
 from .upsampling import ChromaUpsampler, box_mean, working_size
-from ..photo import Photo, to_tensor
+from ..photos.photo import Photo, to_tensor
 
 # %% ../../nbs/reference/25_inference.video.ipynb #1517dcfb
 def find_motion(

@@ -25,7 +25,9 @@ from ..gamut import lab_to_gamut
 from .batch import result_names, settings_of
 from .colorizer import MAX_HINTS
 from .upsampling import working_size
-from ..photo import Photo, open_image, reading, save_photo, upright
+from ..photos.formats import open_image, reading
+from ..photos.metadata import save_photo, upright
+from ..photos.photo import Photo
 
 # %% ../../nbs/reference/27_inference.visit.ipynb #vst00009
 MAX_PIXELS = 50_000_000  # of a photo on the page

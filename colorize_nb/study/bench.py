@@ -30,7 +30,9 @@ from pathlib import Path
 from ..inference.colorizer import Colorizer, paint
 from ..models.patchgan import PatchGAN
 from ..models.unet import UNet
-from ..photo import Photo, open_image, save_photo
+from ..photos.formats import open_image
+from ..photos.metadata import save_photo
+from ..photos.photo import Photo
 
 # %% ../../nbs/reference/61_study.bench.ipynb #5492978f
 def seconds(
@@ -450,7 +452,7 @@ def quality(
     "PSNR and Fréchet distance against time: the textbook's loop, this package's pix2pix, and the pretrained generator"
     from fastai.data.external import URLs
     from fastai.torch_core import set_seed
-    from colorize_nb.photo import find_photos
+    from colorize_nb.photos.find import find_photos
     from colorize_nb.data.batches import split_photos
     from colorize_nb.evaluation.folder import spread
     from colorize_nb.models.pretrained import PretrainedUNet

@@ -33,7 +33,8 @@ from ..inference.colorizer import Colorizer
 from ..models.patchgan import PatchGAN
 from ..models.pretrained import PretrainedUNet
 from ..models.unet import UNet
-from ..photo import find_photos, to_image
+from ..photos.find import find_photos
+from ..photos.photo import to_image
 from ..sheets import save_strip
 from ..training.adversary import StatefulCallback
 from ..training.callbacks import EMA

@@ -14,7 +14,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from ..photo import open_image
+from ..photos.formats import open_image
 
 # %% ../../nbs/reference/62_study.terminal.ipynb #t25dc680
 def sh(

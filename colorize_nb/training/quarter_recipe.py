@@ -34,7 +34,8 @@ from ..inference.weights import find_weights, misfit, read_weights, save_model
 from ..models.perceptual import FeatureDiscriminator, Lite1, Lite2, distance, load_lite, visible
 from ..models.pretrained import EfficientNetLite0, encoder_decoder, load_imagenet
 from ..models.quarter import QuarterUNet
-from ..photo import find_photos, read_photo
+from ..photos.find import find_photos
+from ..photos.photo import read_photo
 from ..tables import bytes_to_net
 from .callbacks import best_precision
 from .checkpoint import NotFinite, finite
