@@ -87,15 +87,16 @@ def colorize(weights, capfd):
 
 # Training survives
 
-def kill(times, seed):
-    p = subprocess.run([sys.executable, HERE/'kill_training.py', str(times), str(seed)], capture_output=True, text=True, env={**os.environ, 'OMP_NUM_THREADS': '1'})
+def kill(times, seed, *what):
+    p = subprocess.run([sys.executable, HERE/'kill_training.py', str(times), str(seed), *what], capture_output=True, text=True, env={**os.environ, 'OMP_NUM_THREADS': '1'})
     assert not p.returncode, p.stderr
     res = json.loads(p.stdout)
     assert res['kills'] == times and res['finished'] == res['equal'] > 0 and res['passed_over'] == 0
     return res
 
 @pytest.mark.skipif(not hasattr(os, 'fork'), reason='needs fork')
-def test_killed_at_random_moments(): kill(3, 0)
+@pytest.mark.parametrize('what', ['pix2pix', 'recipe'])
+def test_killed_at_random_moments(what): kill(3, 0, what)
 
 @pytest.mark.slow
 def test_killed_fifty_times(): record('killed', **kill(50, 1))
@@ -314,7 +315,7 @@ def test_the_demonstration_replaces_no_photo(tmp_path, fails):
 def test_two_trainings_in_one_folder(photos, tmp_path, fails):
     with alone_in(tmp_path):
         assert 'another training is at work in' in fails(train, [str(photos)], out=str(tmp_path), **TINY)
-        assert 'another training is at work in' in fails(recipe, [str(photos)], out=str(tmp_path), recipe='small')
+        assert 'another training is at work in' in fails(recipe, [str(photos)], out=str(tmp_path))
         assert not any(tmp_path.iterdir())
     held = "import sys, time; from colorize_nb.training.checkpoint import alone_in\nwith alone_in(sys.argv[1]): print(flush=True); time.sleep(60)"
     p = subprocess.Popen([sys.executable, '-W', 'ignore', '-c', held, str(tmp_path)], stdout=subprocess.PIPE)

@@ -171,7 +171,7 @@ def follow(
         save_model(learn.ema.averaged, stage.size, learn.path/f'{stage.name}.safetensors', half=True)
     return True
 
-# %% ../../nbs/reference/44_training.recipe.ipynb #4ed7bce8
+# %% ../../nbs/reference/44_training.recipe.ipynb #a96cf27a
 def photos_hash(
     sets:dict, # name -> photos
 )->str: # number of photos, and a hash of their names
@@ -194,18 +194,18 @@ def settle(
     return precision
 
 def trained_network(
-    start:str|Path, # weights, as for `find_weights`
+    start:str|Path, # weights, as for `find_weights`; 'default': those in the package
 )->QuarterUNet: # that learns
     "The network of a file of weights, to be trained on"
-    file = find_weights(start)
+    file = find_weights(None if start == 'default' and not Path(start).exists() else start)
     return build_model(*read_weights(file), file).requires_grad_(True)
 
-# %% ../../nbs/reference/44_training.recipe.ipynb #2382ec8f
+# %% ../../nbs/reference/44_training.recipe.ipynb #626864d3
 def train_recipe(
     sources:list, # folders of photos, one for each set
     out:Path, # folder for everything that is written; what is there is continued
     stages:tuple=FULL, # of `Stage`
-    start:str|Path=None, # weights of a `QuarterUNet` to begin with, as for `find_weights`; None: ImageNet's in the encoder
+    start:str|Path=None, # weights of a `QuarterUNet` to begin with, as for `trained_network`; None: ImageNet's in the encoder
     stop=lambda: False, # called after each batch: end here?
     looked_at:int=300, # held-out photos that the log's figures are of, as many of each set
     device=None, # where to train; default: fastai's, a GPU if there is one
