@@ -80,24 +80,31 @@ def age(
     return grey, border
 
 # %% ../../nbs/reference/14_data.aged.ipynb #fda40b85
+def draw_stroke(
+    h:int, # height, pixels
+    w:int, # width, pixels
+    rng:np.random.Generator, # draws
+)->tuple: # indices of rows and of columns, one of each a pixel
+    "A line with three bends or fewer, up to five pixels wide"
+    line = Image.new('1', (w, h))
+    points = rng.uniform(0, (w, h)) + np.cumsum(rng.normal(0, max(h, w)/10, (4, 2)), 0)
+    ImageDraw.Draw(line).line([*map(tuple, points)], fill=1, width=int(rng.integers(1, 6)))
+    return np.nonzero(np.asarray(line))
+
 def draw_places(
     h:int, # height, pixels
     w:int, # width, pixels
     rng:np.random.Generator, # draws
     most:int=500, # patches
-): # yields indices of rows and columns, or slices
+)->list: # pairs of indices, or of slices
     "Where hints lie: patches, strokes or boxes; few are as likely as many"
-    kind = rng.choice(['patches', 'strokes', 'boxes'], p=(.6, .2, .2))
-    for _ in range(int((most + 1)**rng.random()) if kind == 'patches' else rng.integers(1, 9)):
-        if kind == 'strokes':
-            line = Image.new('1', (w, h))
-            xy = rng.uniform(0, (w, h)) + np.cumsum(rng.normal(0, max(h, w)/10, (4, 2)), 0)
-            ImageDraw.Draw(line).line([*map(tuple, xy)], fill=1, width=int(rng.integers(1, 6)))
-            yield np.nonzero(np.asarray(line))
-        else:
-            sh, sw = rng.integers(1, min(h, w)//3, 2) if kind == 'boxes' else rng.integers(1, 8, 1).repeat(2)
-            y, x = rng.integers(0, h - sh + 1), rng.integers(0, w - sw + 1)
-            yield slice(y, y + sh), slice(x, x + sw)
+    kind = rng.choice(3, p=(.6, .2, .2))
+    if kind == 1: return [o for _ in range(rng.integers(1, 9)) if len((o := draw_stroke(h, w, rng))[0])]
+    n, widest = int(((most if kind == 0 else 8) + 1)**rng.random()), 7 if kind == 0 else min(h, w)//3
+    tall = rng.integers(1, widest + 1, n)
+    wide = tall if kind == 0 else rng.integers(1, widest + 1, n)
+    y, x = (rng.random(n)*(h - tall + 1)).astype(int), (rng.random(n)*(w - wide + 1)).astype(int)
+    return [(slice(a, b), slice(c, d)) for a,b,c,d in zip(*(o.tolist() for o in (y, y + tall, x, x + wide)))]
 
 def draw_hints(
     ab:Tensor, # the truth, (2,h,w) in [-1,1]
@@ -109,14 +116,15 @@ def draw_hints(
     "Give away the colour of some places, in some pictures, surely or with a confidence"
     hints, truth = np.zeros((3, *ab.shape[1:]), np.float32), ab.numpy()
     if rng.random() >= chance: return torch.from_numpy(hints)
-    soft = rng.random() < .5
-    for y,x in draw_places(*ab.shape[1:], rng, most):
-        here = truth[:, y, x].reshape(2, -1)
-        if not here.size: continue                   # a stroke outside of the picture
-        sure = 1 - rng.random() if soft else 1.      # in (0, 1]
-        color = here.mean(1) + (1 - sure)*rng.normal(0, noise, 2)
-        hints[:, y, x] = np.array([*color.clip(-1, 1), sure]).reshape(3, *[1]*hints[0, y, x].ndim)
-    return torch.from_numpy(hints)
+    places = draw_places(*ab.shape[1:], rng, most)
+    sure = 1 - rng.random(len(places)) if rng.random() < .5 else np.ones(len(places))  # in (0, 1]
+    wrong = (1 - sure[:, None])*rng.normal(0, noise, (len(places), 2))
+    for (y, x),c,off in zip(places, sure, wrong):
+        here = truth[:, y, x]
+        color = here.reshape(2, -1).mean(1) + off
+        hints[:2, y, x] = color.reshape(2, *[1]*(here.ndim - 1))
+        hints[2, y, x] = c
+    return torch.from_numpy(hints.clip(-1, 1))
 
 # %% ../../nbs/reference/14_data.aged.ipynb #224116b0
 class AgedCrop(ItemTransform):

@@ -121,8 +121,8 @@ def recipe_learner(
     return ColorLearner(dls, G.to(memory_format=torch.channels_last), loss_func=SmoothL1(), opt_func=adamw, splitter=three_groups, wd_bn_bias=True,
                         train_bn=False, metrics=[PSNR(), Colorfulness()], cbs=cbs, **kwargs)
 
-# %% ../../nbs/reference/44_training.recipe.ipynb #c13ac022
-EPOCH = 10_000  # pictures between two rows of the log
+# %% ../../nbs/reference/44_training.recipe.ipynb #99989505
+EPOCH = 20_000  # pictures between two rows of the log
 
 def epochs(
     stage:Stage, # any
@@ -200,7 +200,7 @@ def trained_network(
     file = find_weights(None if start == 'default' and not Path(start).exists() else start)
     return build_model(*read_weights(file), file).requires_grad_(True)
 
-# %% ../../nbs/reference/44_training.recipe.ipynb #626864d3
+# %% ../../nbs/reference/44_training.recipe.ipynb #2cf6f580
 def train_recipe(
     sources:list, # folders of photos, one for each set
     out:Path, # folder for everything that is written; what is there is continued
@@ -226,6 +226,7 @@ def train_recipe(
     chosen = choose_photos(sources, out/'scan.npz', skip, max_unreadable=max_unreadable, say=say, workers=defaults.cpus if workers is None else workers, wif=kwargs.get('wif'))
     train, held = ({k: o for k,o in sets.items() if o} for sets in chosen)
     if sum(map(len, train.values())) < 20: raise ValueError(f'only {sum(map(len, train.values()))} colour photos: the recipe needs 20')
+    print(f'{sum(map(len, train.values()))} colour photos train, {sum(map(len, held.values()))} are held out', flush=True)
     few = [f for o in held.values() for f in random.Random(seed).sample(o, min(len(o), max(1, looked_at//len(held))))]
     set_seed(seed)
     G = trained_network(start) if start else QuarterUNet.from_imagenet()
