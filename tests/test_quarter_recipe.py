@@ -55,7 +55,7 @@ def test_processes_that_look_at_photos_can_be_ended(tmp_path, monkeypatch):
     "A handler that their parent has set, as the commands do, does not keep them alive"
     monkeypatch.setattr(quarter_recipe, 'look_at', ends_by_sigterm)
     before = signal.signal(signal.SIGTERM, lambda *args: None)
-    try: color, _ = quarter_recipe.survey(['a', 'b'], tmp_path/'survey.npz', 1)
+    try: color, _ = quarter_recipe.survey([__file__, quarter_recipe.__file__], tmp_path/'survey.npz', 1)
     finally: signal.signal(signal.SIGTERM, before)
     assert color.tolist() == [1, 1]
 

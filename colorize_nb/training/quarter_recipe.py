@@ -15,9 +15,11 @@ import math
 import random
 import signal
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from multiprocessing import Pool
 from pathlib import Path
+from zipfile import BadZipFile
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -26,9 +28,10 @@ from fastcore.basics import patch
 from PIL import Image
 from torch import Tensor, nn
 from ..data.aged import Batches
+from ..data.cache import cache_key
 from ..errors import ColorizeError, need
 from ..evaluation.metrics import colorfulness, psnr
-from ..files import read_whole, save_whole, sha256
+from ..files import read_whole, save_whole, sha256, whole
 from ..gamut import lab_to_gamut
 from ..inference.weights import find_weights, misfit, read_weights, save_model
 from ..models.perceptual import FeatureDiscriminator, visible
@@ -63,20 +66,20 @@ def _begin_worker(wif):
 
 def survey(
     files:list, # names of photos
-    cache:Path, # an .npz file, read if it is of the same files, else written
+    cache:Path, # an .npz file, read if it is of the same files as they are now, else written
     workers:int=2, # processes
     wif=None, # called when one of them begins
 )->tuple: # colourfulness (n,), hashes (n,)
-    "`look_at` every photo, once"
-    if cache.exists():
-        seen = np.load(cache)
-        if list(seen['files']) == files: return seen['color'], seen['hashes']
+    "`look_at` every photo, once; again if one has changed since, or if what was kept is damaged"
+    key = cache_key(files, 64)
+    with suppress(OSError, EOFError, KeyError, ValueError, RuntimeError, BadZipFile), np.load(cache) as seen:
+        if seen['key'] == key: return seen['color'], seen['hashes']
     with Pool(max(1, workers), _begin_worker, (wif,)) as pool:
         color, hashes = zip(*pool.imap(look_at, files, chunksize=256))
         pool.close()
         pool.join()
     color, hashes = np.array(color), np.array(hashes, np.uint64)
-    np.savez(cache, files=files, color=color, hashes=hashes)
+    with whole(cache) as f: np.savez(f, key=key, color=color, hashes=hashes)
     return color, hashes
 
 # %% ../../nbs/reference/44_training.quarter_recipe.ipynb #ac068754
