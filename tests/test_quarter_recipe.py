@@ -49,6 +49,19 @@ def test_the_command_passes_its_options_on(photos, tmp_path, monkeypatch, capfd)
     assert err.splitlines() == [f"colorize-recipe: left out, cannot be read: '{photos/'torn.png'}'"]
     with pytest.raises(CliError, match='1 of 31 photos cannot be read'): recipe([str(photos)], recipe='quarter', out=str(tmp_path/'b'), minutes=1, max_unreadable=.01)
 
+def test_a_trained_model_is_not_overwritten(photos, tmp_path, monkeypatch):
+    "Neither one of colorize-train nor one of the other recipe; its own is"
+    monkeypatch.setattr(Run, 'fit', lambda self, **kwargs: False)
+    def follow(name): return recipe([str(photos)], recipe=name, out=str(tmp_path), minutes=.001, workers=0)
+    file = quarter_recipe.save_model(Run(dict(x=[]), [], tmp_path).G, 64, tmp_path)
+    before = file.read_bytes()
+    for name in ('quarter', 'small'):
+        with pytest.raises(CliError, match='holds a trained model already'): follow(name)
+    (tmp_path/'checkpoint.pth').touch()
+    with pytest.raises(CliError, match='holds a trained model already'): follow('small')
+    assert file.read_bytes() == before
+    assert follow('quarter') == 0 and file.read_bytes() != before
+
 def ends_by_sigterm(fn): return float(signal.getsignal(signal.SIGTERM) == signal.SIG_DFL), 0
 
 def test_processes_that_look_at_photos_can_be_ended(tmp_path, monkeypatch):

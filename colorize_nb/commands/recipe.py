@@ -12,8 +12,8 @@ import sys
 from fastcore.script import call_parse
 from pathlib import Path
 from typing import Annotated
-from .common import (Between, MaxUnreadable, OneOf, Precision, SaveEvery, Seed, SkipBad, Workers, command, exit_code, ignore_sigint, make_folder,
-                                         noting_signals)
+from .common import (Between, MaxUnreadable, OneOf, Precision, SaveEvery, Seed, SkipBad, Workers, check_unused, command, exit_code, ignore_sigint,
+                                         make_folder, noting_signals)
 from ..errors import ColorizeError, one_line
 
 # %% ../../nbs/reference/53_commands.recipe.ipynb #7e25ca27
@@ -65,6 +65,7 @@ def recipe(
     make_folder(out)
     from colorize_nb.training.checkpoint import alone_in
     with alone_in(out), noting_signals() as note:
+        if not any(out.glob('checkpoint.pth' if recipe == 'quarter' else 'models/*/checkpoint_*.pth')): check_unused(out)
         note.where = f'the recipe {recipe}'
         done = follow_recipe(recipe, sources, out, minutes, From, save_every, skip=skip, stop=lambda: bool(note.signum), precision=precision,
                              seed=seed, num_workers=workers, skip_bad=skip_bad, max_unreadable=max_unreadable, say=complain, wif=ignore_sigint)
