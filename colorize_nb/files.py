@@ -119,11 +119,19 @@ def save_whole(
 )->Path: # the same file
     "`torch.save` to a file that is there whole, or not at all; an `OSError` names the file"
     import torch
+    file = Path(file)
+    sums = file.with_name(f'{file.name}.sha256')
     with whole(file) as f:
         sink = _Sink(f)
         try: torch.save(state, sink)
         except RuntimeError as e: raise sink.error or e
-        if sha256: file.with_name(f'{file.name}.sha256').write_text(f'{sink.sha.hexdigest()}  {file.name}\n')
+        if sums.exists():
+            f.flush()
+            os.fsync(f.fileno())
+            sums.unlink(missing_ok=True)
+            _sync_folder(file.parent)
+    if sha256:
+        with whole(sums) as f: f.write(f'{sink.sha.hexdigest()}  {file.name}\n'.encode())
     return file
 
 # %% ../nbs/reference/01_files.ipynb #a6d10c13

@@ -22,7 +22,7 @@ from colorize_nb.data.resumable import ResumableDL
 from colorize_nb.training.checkpoint import Checkpoint
 from colorize_nb.training import recipe
 from colorize_nb.training.learner import pix2pix_learner
-from colorize_nb.training.progress import Log
+from colorize_nb.training.progress import EpochLog
 from colorize_nb.training.recipe import Stage, epochs, follow, recipe_learner
 
 EPOCHS, EACH = 12, 5  # a training is killed so many times at most, then it may end
@@ -50,7 +50,7 @@ def train_stages(photos, path, done, back):
     def dls_for(s): return aged_dls(dict(a=photos), photos[:2], s.size, s.bs, epochs(s)[0], num_workers=0)
     path.mkdir(exist_ok=True)
     nets = [EfficientNetLite0(), EfficientNetLite0()]
-    learn = recipe_learner(dls_for(stages[0]), QuarterUNet(decoder=(6, 8, 8, 8)), nets, path=path, cbs=[Log(path/'log.csv'), Checkpoint(every=.3), Count(done)])
+    learn = recipe_learner(dls_for(stages[0]), QuarterUNet(decoder=(6, 8, 8, 8)), nets, path=path, cbs=[EpochLog(path/'log.csv'), Checkpoint(every=.3), Count(done)])
     back.send((None, []))
     with learn.no_logging(): follow(learn, stages, dls_for)
     learn.model_dir = 'models'
@@ -89,7 +89,7 @@ def same(a, b):
         return [o]
     for o in (a, b):
         for k in ('rows', 'minutes', 'legs'): del o['callbacks']['checkpoint'][k]  # they hold times
-        o['callbacks'].pop('log', None)
+        o['callbacks'].pop('epoch_log', None)
         # killed after its last checkpoint, a training has nothing left to do: it draws no number and sets no rate any more
         for k in ('rng', 'pct_train'): o['callbacks']['checkpoint'].pop(k, None)
         for group in o['opt'].get('param_groups', []): group.pop('lr', None)

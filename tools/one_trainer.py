@@ -18,7 +18,7 @@ from colorize_nb.models.quarter import QuarterUNet
 from colorize_nb.training import quarter_recipe as old
 from colorize_nb.training.callbacks import best_precision
 from colorize_nb.training.checkpoint import Checkpoint
-from colorize_nb.training.progress import Log
+from colorize_nb.training.progress import EpochLog
 from colorize_nb.training.recipe import Stage, StageRate, epochs, follow, recipe_learner
 
 N, BS = 24, 16  # batches of a round
@@ -76,7 +76,7 @@ def trial(train, held, out, pictures=6400, size=96):
         path.mkdir(exist_ok=True)
         set_seed(seed)
         def dls_for(s): return aged_dls(train, judge[:16], s.size, s.bs, epochs(s)[0], num_workers=0)
-        learn = recipe_learner(dls_for(stages[0]), QuarterUNet.from_imagenet(), None, 'bf16' if run.bf16 else 'fp32', [Log(path/'log.csv'), Checkpoint()], path=path)
+        learn = recipe_learner(dls_for(stages[0]), QuarterUNet.from_imagenet(), None, 'bf16' if run.bf16 else 'fp32', [EpochLog(path/'log.csv'), Checkpoint()], path=path)
         with learn.no_logging(): follow(learn, stages, dls_for, seed)
         run.ema.load_state_dict(learn.ema.averaged.state_dict())
         res[f'learner, seed {seed}'] = run.look(size)

@@ -18,7 +18,7 @@ from colorize_nb.inference.colorizer import Colorizer
 from colorize_nb.models.perceptual import load_lite
 from colorize_nb.models.quarter import QuarterUNet
 from colorize_nb.training.checkpoint import Checkpoint
-from colorize_nb.training.progress import Log
+from colorize_nb.training.progress import EpochLog
 from colorize_nb.training.recipe import Stage, StageRate, epochs, follow, recipe_learner
 
 BASE = dict(decoder=(192, 160, 96, 64), lr=8e-4, bs=16, seed=1)
@@ -33,7 +33,7 @@ def stages(entry, pictures, size):
 
 def learner(entry, dls, out, precision, cbs=()):
     set_seed((BASE | entry)['seed'])
-    return recipe_learner(dls, QuarterUNet.from_imagenet(decoder=(BASE | entry)['decoder']), None, precision, [Log(out/'log.csv'), *cbs], path=out)
+    return recipe_learner(dls, QuarterUNet.from_imagenet(decoder=(BASE | entry)['decoder']), None, precision, [EpochLog(out/'log.csv'), *cbs], path=out)
 
 def speeds(sets, held, size, precision, out, rounds=4):
     "Seconds a picture of each kind of entry, reading included: the fastest of some rounds, in turns"
@@ -75,9 +75,9 @@ def main(out, folders, judged, minutes, size, precision, only):
         with learn.no_logging(): follow(learn, todo, dls_for, o['seed'])
         colorizer = Colorizer(learn.ema.averaged, size)
         scores = {k: compare({name: colorizer}, v, at=(.7,), judges=dict(lite2=lambda x: lite2.embed(x*2 - 1))) for k, v in judged(held).items()}
-        res['entries'][name] = dict(o, pictures=pictures, minutes=round((time.monotonic() - start)/60, 1), log=learn.log.rows, figures=scores)
+        res['entries'][name] = dict(o, pictures=pictures, minutes=round((time.monotonic() - start)/60, 1), log=learn.epoch_log.rows, figures=scores)
         file.write_text(json.dumps(res, indent=1))
-        print(name, pictures, 'pictures', learn.log.rows[-1], flush=True)
+        print(name, pictures, 'pictures', learn.epoch_log.rows[-1], flush=True)
 
 if __name__ == '__main__':
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

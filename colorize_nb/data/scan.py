@@ -11,10 +11,14 @@ __all__ = ['survey', 'near', 'check_readable', 'choose_photos']
 import hashlib
 import numpy as np
 import signal
+from contextlib import suppress
 from multiprocessing import Pool
 from pathlib import Path
 from PIL import Image, ImageOps
+from zipfile import BadZipFile
 from .batches import mean_chroma
+from .cache import cache_key
+from ..files import whole
 from ..photos.find import find_photos
 from ..photos.photo import read_photo
 
@@ -36,20 +40,20 @@ def _begin_worker(wif):
 
 def survey(
     files:list, # names of photos
-    cache:Path, # an .npz file, read if it is of the same files, else written
+    cache:Path, # an .npz file, read if it is of the same files as they are now, else written
     workers:int=2, # processes
     wif=None, # called when one of them begins
 )->tuple: # mean chroma (n,), hashes (n,)
-    "`look_at` every photo, once"
-    if cache.exists():
-        seen = np.load(cache)
-        if list(seen['files']) == files: return seen['chroma'], seen['hashes']
+    "`look_at` every photo, once; again if one has changed since, or if what was kept is damaged"
+    key = cache_key(files, 64)
+    with suppress(OSError, EOFError, KeyError, ValueError, RuntimeError, BadZipFile), np.load(cache) as seen:
+        if seen['key'] == key: return seen['chroma'], seen['hashes']
     with Pool(max(1, workers), _begin_worker, (wif,)) as pool:
         chroma, hashes = zip(*pool.imap(look_at, files, chunksize=256))
         pool.close()
         pool.join()
     chroma, hashes = np.array(chroma), np.array(hashes, np.uint64)
-    np.savez(cache, files=files, chroma=chroma, hashes=hashes)
+    with whole(cache) as f: np.savez(f, key=key, chroma=chroma, hashes=hashes)
     return chroma, hashes
 
 # %% ../../nbs/reference/16_data.scan.ipynb #ac068754

@@ -252,10 +252,15 @@ class StopIfNotFinite(Callback):
         skip:int=0, # so many batches may be left out
     ): self.skip, self.skipped = skip, 0
 
+    def before_batch(self):
+        "Keep what batch norm has counted, if the batch may be left out"
+        if self.skip: self.kept = [o.clone() for o in self.model.buffers()]
+
     def after_pred(self):
         if all(o.isfinite().all() for o in (self.pred, *self.yb)): return
         self.skipped += 1
         if self.skipped > self.skip: self.stop('a prediction')
+        for o,kept in zip(self.model.buffers(), self.kept): o.copy_(kept)
         raise CancelBatchException
 
     def before_backward(self):

@@ -8,7 +8,7 @@ Docs: https://colorize-nb.github.io/colorize_nb/reference/training.recipe.html.m
 __all__ = ['FULL', 'EPOCH', 'Stage', 'rate', 'StageRate', 'scaled', 'left', 'three_groups', 'recipe_learner', 'epochs',
            'set_stage', 'follow', 'train_recipe']
 
-# %% ../../nbs/reference/44_training.recipe.ipynb #67b9f227
+# %% ../../nbs/reference/44_training.recipe.ipynb #ef7c03d5
 import hashlib
 import json
 import math
@@ -29,9 +29,9 @@ from .checkpoint import Checkpoint, StopIfNotFinite, blaming
 from .features import Classifiers, FeatureAdversary, Perceptual, adamw
 from .learner import ColorLearner
 from .losses import SmoothL1
-from .progress import Log, ShowEpochs, StopWhen
+from .progress import EpochLog, ShowEpochs, StopWhen
 
-# %% ../../nbs/reference/44_training.recipe.ipynb #46379a41
+# %% ../../nbs/reference/44_training.recipe.ipynb #733dc7f2
 @dataclass(frozen=True)
 class Stage:
     "A part of the training: what stays the same in it"
@@ -47,11 +47,11 @@ class Stage:
     gan:float=0. # weight of the adversarial term
     ema:float=0.997 # decay of the moving average
 
-FULL = (Stage('decoder', 75_000, 1e-3, warm=200, encoder=False),
-        Stage('all', 2_285_000, 8e-4, fall=343_000),
+FULL = (Stage('decoder', 80_000, 1e-3, warm=200, encoder=False),
+        Stage('all', 2_280_000, 8e-4, fall=340_000),
         Stage('perceptual', 60_000, 3e-4, size=160, perceptual=.1),
-        Stage('adversarial', 25_000, 2e-4, size=160, perceptual=.1, gan=.02),
-        Stage('cool', 55_000, 2e-4, fall=55_000, size=160, perceptual=.1, gan=.01))
+        Stage('adversarial', 20_000, 2e-4, size=160, perceptual=.1, gan=.02),
+        Stage('cool', 60_000, 2e-4, fall=60_000, size=160, perceptual=.1, gan=.01))
 
 # %% ../../nbs/reference/44_training.recipe.ipynb #f4af85c2
 def rate(
@@ -121,18 +121,18 @@ def recipe_learner(
     return ColorLearner(dls, G.to(memory_format=torch.channels_last), loss_func=SmoothL1(), opt_func=adamw, splitter=three_groups, wd_bn_bias=True,
                         train_bn=False, metrics=[PSNR(), Colorfulness()], cbs=cbs, **kwargs)
 
-# %% ../../nbs/reference/44_training.recipe.ipynb #99989505
+# %% ../../nbs/reference/44_training.recipe.ipynb #7cacdffd
 EPOCH = 20_000  # pictures between two rows of the log
 
 def epochs(
     stage:Stage, # any
 )->tuple: # batches in an epoch, epochs
-    "How a stage is cut into epochs of the same length"
-    batches = min(EPOCH, stage.pictures)//stage.bs
-    return batches, max(1, round(stage.pictures/(batches*stage.bs)))
+    "How a stage is cut into epochs of the same length, `EPOCH` pictures or nearly"
+    n = max(1, round(stage.pictures/EPOCH))
+    return max(1, stage.pictures//(n*stage.bs)), n
 
 def set_stage(
-    learn:ColorLearner, # from `recipe_learner`, with a `Log` and a `Checkpoint`
+    learn:ColorLearner, # from `recipe_learner`, with an `EpochLog` and a `Checkpoint`
     stage:Stage, # to be trained now
     dls, # its batches
     seed:int, # of everything random in it
@@ -143,17 +143,17 @@ def set_stage(
     learn.dls, learn.model_dir = dls, Path('models')/stage.name
     learn.perceptual.weight, learn.feature_adversary.weight = stage.perceptual, stage.gan
     learn.classifiers.on, learn.ema.decay = bool(stage.perceptual or stage.gan), stage.ema
-    learn.log.stage = stage.name
-    learn.log.minutes += learn.checkpoint.minutes
-    kept = {k: v for k,v in asdict(stage).items() if k not in ('pictures', 'fall')}
+    learn.epoch_log.stage = stage.name
+    learn.epoch_log.minutes += learn.checkpoint.minutes
+    kept = {k: v for k,v in asdict(stage).items() if k not in ('pictures', 'fall')} | dict(batches=epochs(stage)[0], seed=seed)
     learn.checkpoint.seed, learn.checkpoint.settings, learn.checkpoint.back = seed, kept | settings, None
     learn.checkpoint.begin()
     if not learn.opt: learn.create_opt()
     learn.opt.freeze_to(1 if stage.encoder else 2)   # `learn.freeze_to` would forget Adam's moments
 
-# %% ../../nbs/reference/44_training.recipe.ipynb #f9d95a09
+# %% ../../nbs/reference/44_training.recipe.ipynb #3bd3e82c
 def follow(
-    learn:ColorLearner, # from `recipe_learner`, with a `Log` and a `Checkpoint`
+    learn:ColorLearner, # from `recipe_learner`, with an `EpochLog` and a `Checkpoint`
     stages:tuple, # of `Stage`
     dls_for, # stage -> its batches
     seed:int=42, # of everything random
@@ -200,7 +200,7 @@ def trained_network(
     file = find_weights(None if start == 'default' and not Path(start).exists() else start)
     return build_model(*read_weights(file), file).requires_grad_(True)
 
-# %% ../../nbs/reference/44_training.recipe.ipynb #2cf6f580
+# %% ../../nbs/reference/44_training.recipe.ipynb #029c4d19
 def train_recipe(
     sources:list, # folders of photos, one for each set
     out:Path, # folder for everything that is written; what is there is continued
@@ -233,7 +233,7 @@ def train_recipe(
     sizes = dict(train={k: len(o) for k,o in train.items()}, held=len(few))
     precision = settle(out, precision, G.to(device), device, seed=seed, start=start and str(start), stages=[asdict(s) for s in stages], **sizes)
     def dls_for(s): return aged_dls(train, few, s.size, s.bs, epochs(s)[0], device=device, **kwargs)
-    cbs = [Log(out/'log.csv'), ShowEpochs(), Checkpoint(every), StopIfNotFinite(skip_bad), StopWhen(stop)]
+    cbs = [EpochLog(out/'log.csv'), ShowEpochs(), Checkpoint(every), StopIfNotFinite(skip_bad), StopWhen(stop)]
     learn = recipe_learner(dls_for(stages[0]), G, nets, precision, cbs, path=out)
     done = follow(learn, stages, dls_for, seed, say, photos=photos_hash(train), start=start and str(start))
     save_model(learn.ema.averaged, stages[-1].size, out, half=True)
