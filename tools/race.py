@@ -61,23 +61,28 @@ def main(out, folders, judged, minutes, size, precision, only):
     res = json.loads(file.read_text()) if file.exists() else dict(minutes=minutes, size=size, precision=precision, photos=sum(map(len, train.values())), entries={})
     if 'ms' not in res: res['ms'] = {str(k): round(1000*v, 2) for k, v in speeds(train, few, size, precision, out).items()}
     file.write_text(json.dumps(res, indent=1))
-    lite2 = load_lite(2, 1000)
     for name, entry in ENTRIES.items():
         if name in res['entries'] or only and name not in only: continue
         o = BASE | entry
         pictures = int(60_000*minutes/res['ms'][str((o['decoder'], o['bs']))])//320*320
         todo = stages(entry, pictures, size)
-        path = out/name.replace(' ', '_').replace('/', 'by')
+        path = folder(out, name)
         path.mkdir(exist_ok=True)
         def dls_for(s): return aged_dls(train, few, s.size, s.bs, epochs(s)[0], num_workers=0)
         start = time.monotonic()
         learn = learner(entry, dls_for(todo[0]), path, precision, [Checkpoint()])
         with learn.no_logging(): follow(learn, todo, dls_for, o['seed'])
-        colorizer = Colorizer(learn.ema.averaged, size)
-        scores = {k: compare({name: colorizer}, v, at=(.7,), judges=dict(lite2=lambda x: lite2.embed(x*2 - 1))) for k, v in judged(held).items()}
-        res['entries'][name] = dict(o, pictures=pictures, minutes=round((time.monotonic() - start)/60, 1), log=learn.epoch_log.rows, figures=scores)
+        res['entries'][name] = dict(o, pictures=pictures, minutes=round((time.monotonic() - start)/60, 1), log=learn.epoch_log.rows)
         file.write_text(json.dumps(res, indent=1))
         print(name, pictures, 'pictures', learn.epoch_log.rows[-1], flush=True)
+    lite2 = load_lite(2, 1000)
+    for name, entry in res['entries'].items():
+        if 'figures' in entry: continue
+        colorizer = Colorizer(Colorizer.from_pretrained(folder(out, name)/'all.safetensors').model, size)
+        entry['figures'] = {k: compare({name: colorizer}, v, at=(.7,), judges=dict(lite2=lambda x: lite2.embed(x*2 - 1))) for k, v in judged(held).items()}
+        file.write_text(json.dumps(res, indent=1))
+
+def folder(out, name): return out/name.replace(' ', '_').replace('/', 'by')
 
 if __name__ == '__main__':
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

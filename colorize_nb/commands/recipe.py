@@ -65,7 +65,7 @@ def recipe(
     stages = chosen_stages(pictures, From, seen)
     check_imagenet()
     make_folder(out)
-    from colorize_nb.training.checkpoint import alone_in
+    from colorize_nb.files import alone_in
     from colorize_nb.training.recipe import train_recipe
     until = math.inf if minutes is None else time.monotonic() + 60*minutes
     with alone_in(out), noting_signals() as note:

@@ -1,4 +1,4 @@
-"""What the recipe shows its network: grey as old film saw it, hints, and batches of several sets
+"""What the recipe shows its network: grey as old film saw it, and batches of several sets
 
 Docs: https://colorize-nb.github.io/colorize_nb/reference/data.aged.html.md"""
 
@@ -13,10 +13,11 @@ import math
 import numpy as np
 import random
 import torch
-from PIL import Image, ImageDraw, ImageFilter, ImageOps
+from PIL import Image, ImageFilter, ImageOps
 from fastai.vision.all import DataBlock, DataLoaders, ItemTransform, L, Tensor, TransformBlock
 from functools import partial
 from .batches import TensorAB, TensorL
+from .hints import draw_hints
 from .resumable import ResumableDL
 from ..photos.photo import read_photo
 from ..tables import bytes_to_net
@@ -79,53 +80,6 @@ def age(
     grey[border] = rng.choice([rng.integers(0, 25), rng.integers(230, 256)])
     return grey, border
 
-# %% ../../nbs/reference/14_data.aged.ipynb #fda40b85
-def draw_stroke(
-    h:int, # height, pixels
-    w:int, # width, pixels
-    rng:np.random.Generator, # draws
-)->tuple: # indices of rows and of columns, one of each a pixel
-    "A line with three bends or fewer, up to five pixels wide"
-    line = Image.new('1', (w, h))
-    points = rng.uniform(0, (w, h)) + np.cumsum(rng.normal(0, max(h, w)/10, (4, 2)), 0)
-    ImageDraw.Draw(line).line([*map(tuple, points)], fill=1, width=int(rng.integers(1, 6)))
-    return np.nonzero(np.asarray(line))
-
-def draw_places(
-    h:int, # height, pixels
-    w:int, # width, pixels
-    rng:np.random.Generator, # draws
-    most:int=500, # patches
-)->list: # pairs of indices, or of slices
-    "Where hints lie: patches, strokes or boxes; few are as likely as many"
-    kind = rng.choice(3, p=(.6, .2, .2))
-    if kind == 1: return [o for _ in range(rng.integers(1, 9)) if len((o := draw_stroke(h, w, rng))[0])]
-    n, widest = int(((most if kind == 0 else 8) + 1)**rng.random()), 7 if kind == 0 else min(h, w)//3
-    tall = rng.integers(1, widest + 1, n)
-    wide = tall if kind == 0 else rng.integers(1, widest + 1, n)
-    y, x = (rng.random(n)*(h - tall + 1)).astype(int), (rng.random(n)*(w - wide + 1)).astype(int)
-    return [(slice(a, b), slice(c, d)) for a,b,c,d in zip(*(o.tolist() for o in (y, y + tall, x, x + wide)))]
-
-def draw_hints(
-    ab:Tensor, # the truth, (2,h,w) in [-1,1]
-    rng:np.random.Generator, # draws
-    chance:float=0.25, # part of the pictures that get any
-    most:int=500, # patches
-    noise:float=0.2, # standard deviation of a colour's error where the confidence is near 0, ab / 110
-)->Tensor: # (3,h,w), see `pool_hints`
-    "Give away the colour of some places, in some pictures, surely or with a confidence"
-    hints, truth = np.zeros((3, *ab.shape[1:]), np.float32), ab.numpy()
-    if rng.random() >= chance: return torch.from_numpy(hints)
-    places = draw_places(*ab.shape[1:], rng, most)
-    sure = 1 - rng.random(len(places)) if rng.random() < .5 else np.ones(len(places))  # in (0, 1]
-    wrong = (1 - sure[:, None])*rng.normal(0, noise, (len(places), 2))
-    for (y, x),c,off in zip(places, sure, wrong):
-        here = truth[:, y, x]
-        color = here.reshape(2, -1).mean(1) + off
-        hints[:2, y, x] = color.reshape(2, *[1]*(here.ndim - 1))
-        hints[2, y, x] = c
-    return torch.from_numpy(hints.clip(-1, 1))
-
 # %% ../../nbs/reference/14_data.aged.ipynb #224116b0
 class AgedCrop(ItemTransform):
     "(photo,) -> what the network is shown and its hints, then ab and the photo's own L; a random square, mirrored half of the time, under a frame the truth is grey"
@@ -187,11 +141,12 @@ def aged_dls(
     size:int=128, # side of the squares, pixels
     bs:int=16, # pictures in a batch
     epoch:int=None, # batches in an epoch; default: as many as there are photos for
+    old:float=0.4, # part of the pictures whose input looks old
     **kwargs # of `DataBlock.dataloaders`: `num_workers`, `wif`, `device`
 )->DataLoaders: # batches of seen (bs,1,size,size), hints (bs,3,size,size), ab (bs,2,size,size), L (bs,1,size,size)
     "Batches of aged crops with hints, the sets weighted"
     files, n = [f for o in sets.values() for f in o], sum(map(len, sets.values()))
-    crops = [AgedCrop(size), MiddleSquare(size)]
+    crops = [AgedCrop(size, old=old), MiddleSquare(size)]
     block = DataBlock(TransformBlock(type_tfms=partial(read_photo, min_side=math.ceil(size/crops[0].min_scale)), item_tfms=crops),
                       splitter=lambda _: (L(range(n)), L(range(n, n + len(held)))))
     dls = block.dataloaders(L(files) + L(held), bs=bs, dl_type=ResumableDL, **kwargs)

@@ -8,11 +8,9 @@ Docs: https://colorize-nb.github.io/colorize_nb/reference/training.recipe.html.m
 __all__ = ['FULL', 'EPOCH', 'Stage', 'rate', 'StageRate', 'scaled', 'left', 'three_groups', 'recipe_learner', 'epochs',
            'set_stage', 'follow', 'train_recipe']
 
-# %% ../../nbs/reference/44_training.recipe.ipynb #ef7c03d5
-import hashlib
+# %% ../../nbs/reference/44_training.recipe.ipynb #4008e33a
 import json
 import math
-import os
 import random
 import torch
 from dataclasses import asdict, dataclass, replace
@@ -25,7 +23,7 @@ from ..inference.weights import build_model, find_weights, read_weights, save_mo
 from ..models.perceptual import FeatureDiscriminator
 from ..models.quarter import QuarterUNet
 from .callbacks import DevicePrecision, EMA, best_precision
-from .checkpoint import Checkpoint, StopIfNotFinite, blaming
+from .checkpoint import Checkpoint, StopIfNotFinite, blaming, names_hash
 from .features import Classifiers, FeatureAdversary, Perceptual, adamw
 from .learner import ColorLearner
 from .losses import SmoothL1
@@ -171,14 +169,7 @@ def follow(
         save_model(learn.ema.averaged, stage.size, learn.path/f'{stage.name}.safetensors', half=True)
     return True
 
-# %% ../../nbs/reference/44_training.recipe.ipynb #a96cf27a
-def photos_hash(
-    sets:dict, # name -> photos
-)->str: # number of photos, and a hash of their names
-    "What must be the same for a training to go on"
-    names = '\n'.join('/'.join(Path(f).parts[-2:]) for o in sets.values() for f in o)
-    return f'{sum(map(len, sets.values()))} ({hashlib.sha256(os.fsencode(names)).hexdigest()[:8]})'
-
+# %% ../../nbs/reference/44_training.recipe.ipynb #b911dda8
 def settle(
     out:Path, # folder of the training
     wanted:str, # 'auto', or a precision
@@ -195,12 +186,12 @@ def settle(
 
 def trained_network(
     start:str|Path, # weights, as for `find_weights`; 'default': those in the package
-)->QuarterUNet: # that learns
+)->tuple: # a network that learns, its file
     "The network of a file of weights, to be trained on"
     file = find_weights(None if start == 'default' and not Path(start).exists() else start)
-    return build_model(*read_weights(file), file).requires_grad_(True)
+    return build_model(*read_weights(file), file).requires_grad_(True), file
 
-# %% ../../nbs/reference/44_training.recipe.ipynb #029c4d19
+# %% ../../nbs/reference/44_training.recipe.ipynb #5b87d3f0
 def train_recipe(
     sources:list, # folders of photos, one for each set
     out:Path, # folder for everything that is written; what is there is continued
@@ -229,12 +220,12 @@ def train_recipe(
     print(f'{sum(map(len, train.values()))} colour photos train, {sum(map(len, held.values()))} are held out', flush=True)
     few = [f for o in held.values() for f in random.Random(seed).sample(o, min(len(o), max(1, looked_at//len(held))))]
     set_seed(seed)
-    G = trained_network(start) if start else QuarterUNet.from_imagenet()
+    G = trained_network(start)[0] if start else QuarterUNet.from_imagenet()
     sizes = dict(train={k: len(o) for k,o in train.items()}, held=len(few))
     precision = settle(out, precision, G.to(device), device, seed=seed, start=start and str(start), stages=[asdict(s) for s in stages], **sizes)
     def dls_for(s): return aged_dls(train, few, s.size, s.bs, epochs(s)[0], device=device, **kwargs)
     cbs = [EpochLog(out/'log.csv'), ShowEpochs(), Checkpoint(every), StopIfNotFinite(skip_bad), StopWhen(stop)]
     learn = recipe_learner(dls_for(stages[0]), G, nets, precision, cbs, path=out)
-    done = follow(learn, stages, dls_for, seed, say, photos=photos_hash(train), start=start and str(start))
+    done = follow(learn, stages, dls_for, seed, say, photos=names_hash(f for o in train.values() for f in o), start=start and str(start))
     save_model(learn.ema.averaged, stages[-1].size, out, half=True)
     return done
