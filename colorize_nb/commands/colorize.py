@@ -11,7 +11,6 @@ __all__ = ['colorize']
 import re
 import sys
 import time
-from fastcore.script import call_parse
 from pathlib import Path
 from typing import Annotated
 from .common import Between, Device, OneOf, Saturation, Weights, command
@@ -103,7 +102,6 @@ def _colorizer(
     return res
 
 # %% ../../nbs/reference/51_commands.colorize.ipynb #c0105e17
-@call_parse
 @command('colorize')
 def colorize(
     *photo:Annotated[str, {'nargs':'+', 'metavar':'PHOTO'}], # photos, folders of photos, or patterns such as 'scans/*.jpg'

@@ -9,7 +9,6 @@ __all__ = ['same_pixels', 'demo_photos', 'demo']
 
 # %% ../../nbs/reference/54_commands.demo.ipynb #57000daa
 import time
-from fastcore.script import call_parse
 from pathlib import Path
 from typing import Annotated
 from .common import Between, Seed, command, count_photos, draw_into_files, exit_code, make_folder, noting_signals, stop_when_noted
@@ -128,7 +127,6 @@ def demo_training(
         return demo_runs(dls, out, note, epochs, seed)
 
 # %% ../../nbs/reference/54_commands.demo.ipynb #70803375
-@call_parse
 @command('colorize-demo')
 def demo(
     out:str='colorize_demo', # folder for what is written
