@@ -9,6 +9,7 @@ __all__ = ['MAX_HINTS', 'in_threads', 'paint', 'find_device', 'hint_map', 'Color
 
 # %% ../../nbs/reference/22_inference.colorizer.ipynb #aa4aa1ee
 import copy
+import hashlib
 import inspect
 import math
 import numpy as np
@@ -18,8 +19,10 @@ import torch
 from PIL import Image
 from concurrent.futures import ThreadPoolExecutor
 from fastcore.basics import patch
+from functools import cached_property
 from numbers import Real
 from pathlib import Path
+from safetensors import torch as blocks
 from torch import Tensor, nn
 from ..color import TO_XYZ, rgb_to_net
 from ..errors import ColorizeError
@@ -27,6 +30,7 @@ from ..gamut import linear_in_gamut
 from .hub import push_to_hub as publish
 from .upsampling import ChromaUpsampler, working_size
 from .weights import build_model, find_weights, read_weights, save_model
+from ..models.register import ARCHS
 from ..photos.metadata import KEPT
 from ..photos.photo import Photo, as_photo, bands, to_tensor
 from ..photos.scans import frame_box
@@ -169,6 +173,13 @@ class Colorizer:
         "Where the model is"
         return next((p.device for p in self.model.parameters()), torch.device('cpu'))
 
+    @cached_property
+    def fingerprint(self)->str: # 16 hexadecimal digits
+        "A hash of the weights, taken once"
+        sha = hashlib.sha256()
+        for o in self.model.state_dict().values(): sha.update(o.detach().float().cpu().numpy().tobytes())
+        return sha.hexdigest()[:16]
+
     def __repr__(self):
         model = getattr(self.model, '_orig_mod', self.model)
         millions = sum(p.numel() for p in model.parameters())/1e6
@@ -191,7 +202,8 @@ def ab(self:Colorizer,
     return (ab + self.model(*[o.flip(-1) for o in given]).float().flip(-1))/2
 
 # %% ../../nbs/reference/22_inference.colorizer.ipynb #col00009
-_pid = os.getpid() # of the process that imported this
+if hasattr(os, 'register_at_fork'): os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
+
 MOST_SEEN = 2**23 # pixels that a network looks at; one needs up to half a kilobyte of memory
 
 def _check_number(name, value, least, most):
@@ -214,7 +226,6 @@ def chromas(self:Colorizer,
     mirror:bool=None, # as `Colorizer`'s own by default
 )->list: # of `ChromaUpsampler`
     "The model's chroma for photos (`ColorizeError` if it isn't finite)"
-    if os.getpid() != _pid: torch.set_num_threads(1)
     _check_number('saturation', saturation, 0, 10)
     if size is not None: _check_number('size', size, 16, 2048)
     if hints and len(photos) > 1: raise ColorizeError('hints are points of one photo, not of a list')
@@ -257,7 +268,8 @@ def __call__(self:Colorizer,
     saturation:float=1., # strength of the colours: 0 is grey, 1 as the model says
     lenient:bool=False, # take what there is of a truncated file
     hints:list=None, # see `hint_map`; of one photo only
-    **kwargs # of `chromas`: size, mirror
+    size:int=None, # short side of what the model sees, 16 to 2048 pixels; None: its own
+    mirror:bool=None, # as `Colorizer`'s own by default
 )->Image.Image|list: # RGB of the same size, upright; RGBA if the photo has transparency; for a list a list
     "Colour a photo: its lightness stays, its colours are the model's"
     many = isinstance(image, (list, tuple))
@@ -267,7 +279,7 @@ def __call__(self:Colorizer,
     boxes = [frame_box(o) for o in photos]
     inner = [o.inside(box) if box else o for o,box in zip(photos, boxes)]
     if hints and boxes[0]: hints = _hints_inside(hints, boxes[0], photos[0].size)
-    painted = [paint(o, chroma) for o,chroma in zip(inner, self.chromas(inner, saturation, hints=hints, **kwargs))]
+    painted = [paint(*o) for o in zip(inner, self.chromas(inner, saturation, size, hints, mirror))]
     res = [_in_frame(*o) if o[1] else o[2] for o in zip(photos, boxes, painted)]
     return res if many else res[0]
 
@@ -293,3 +305,22 @@ def from_learner(cls:Colorizer, learn)->Colorizer:
     ema = getattr(learn, 'ema', None)
     averaged = getattr(ema, 'averaged', None) or getattr(ema, 'model', None)
     return cls(copy.deepcopy(averaged or learn.model), getattr(learn.dls, 'size', 128))
+
+# %% ../../nbs/reference/22_inference.colorizer.ipynb #frk00003
+@patch
+def __getstate__(self:Colorizer):
+    "All but a network of a class that can be registered as it is; of that its weights in one block"
+    model = getattr(self.model, '_orig_mod', self.model)
+    if type(model).__name__ not in ARCHS: return vars(self)
+    block = blocks.save({k: o.detach().cpu().contiguous() for k,o in model.state_dict().items()})
+    return vars(self) | dict(model=(dict(arch=type(model).__name__, config=model.config), block, self.device.type))
+
+@patch
+def __setstate__(self:Colorizer, state):
+    "Build the network again, on the same kind of device if there is one here"
+    vars(self).update(state)
+    if isinstance(self.model, nn.Module): return
+    info, block, device = self.model
+    there = device == 'cpu' or getattr(torch, device).is_available()
+    model = build_model(info, blocks.load(block), 'the pickled network').eval()
+    self.model = model.to(device if there else 'cpu', memory_format=torch.channels_last)
