@@ -14,7 +14,7 @@ from typing import Annotated
 from .common import Between, Seed, command, count_photos, draw_into_files, exit_code, make_folder, noting_signals, stop_when_noted
 from .train import show_epochs
 from ..errors import ColorizeError
-from ..inference.batch import color_photos, result_names
+from ..inference.batch import plan, run
 
 # %% ../../nbs/reference/54_commands.demo.ipynb #6ddcac10
 def same_pixels(
@@ -67,9 +67,8 @@ def demo_colors(
     "Colour the eight photographs with the package's weights"
     from colorize_nb.inference.colorizer import Colorizer
     colorizer, photos = Colorizer.from_pretrained(), demo_photos(out/'photos')
-    results = result_names(photos, [out]*len(photos))
-    color_photos(colorizer, photos, results, say='colorize-demo')
-    return [demo_sheet(photos, [o for o, in results], out/'colours.jpg')]
+    outcomes = run(plan(photos, out), colorizer, say='colorize-demo')
+    return [demo_sheet(photos, [o.results[0] for o in outcomes], out/'colours.jpg')]
 
 # %% ../../nbs/reference/54_commands.demo.ipynb #c83f7cda
 def demo_learner(
