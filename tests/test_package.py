@@ -74,6 +74,10 @@ def test_the_package_itself_is_lazy(run):
     out = run('python', '-c', 'import sys, colorize_nb; print("torch" in sys.modules); from colorize_nb import Colorizer, save_photo; print(Colorizer.__name__, "fastai" in sys.modules)')
     assert out.split() == ['False', 'Colorizer', 'False']
 
+def test_the_package_shows_its_names(run):
+    out = run('python', '-W', 'always', '-c', 'import colorize_nb; print({*colorize_nb.__all__} <= {*dir(colorize_nb)}); from colorize_nb import pix2pix_learner, colorization_dls; print(pix2pix_learner.__name__)')
+    assert out.split() == ['True', 'pix2pix_learner'], out  # what libraries warn each other of is not there
+
 def test_commands_are_installed():
     scripts = {o.name: o for o in distribution('colorize_nb').entry_points.select(group='console_scripts')}
     assert set(scripts) == {'colorize', 'colorize-train', 'colorize-recipe', 'colorize-demo', 'colorize-eval', 'colorize-video', 'colorize-export', 'colorize-app'}

@@ -93,10 +93,11 @@ def test_an_item_that_ends_every_process_is_given_up_and_a_stop_begins_nothing()
     import ray
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
     done = dict(on_cluster(ends, [0, 1, 2, 3], cpus=2))
-    assert isinstance(done.pop(1), ray.exceptions.RayActorError) and done == {0: 0, 2: 2, 3: 3}
+    assert isinstance(done.pop(1), ray.exceptions.WorkerCrashedError) and done == {0: 0, 2: 2, 3: 3}
     done = []
     for o in on_cluster(ends, [0, 2, 3, 4, 5], stop=lambda: len(done) > 0, cpus=1): done.append(o)
     assert len(done) == 2  # the first answer came when the second was in hand
+    with pytest.raises(ValueError, match='cannot colour: division by zero'): list(on_cluster(partial(divmod, 1), [0], cpus=1))
     with pytest.raises(ValueError, match='no GPU is free on the cluster'): list(on_cluster(ends, [0], gpu=True, cpus=1))
 
 @pytest.mark.slow

@@ -111,7 +111,7 @@ def colorize(
     if on: check_address(on)
     todo, signum = plan(photo, out, suffix, format, recursive, resume, compare=compare, **options), 0
     for o in [*todo.wrong, *(o.says for o in todo.outcomes), *_meant(photo)]: _say(o)
-    if todo.waiting:
+    if any(o.status == 'waiting' for o in todo.outcomes):
         colorizer = _colorizer(weights, 'cpu' if on and device == 'auto' else device, hints)
         with noting_signals() as note: run(todo, colorizer, on, stopped=lambda: note.signum)
         signum = note.signum

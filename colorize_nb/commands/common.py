@@ -36,10 +36,7 @@ class Between:
     least:float # the smallest value
     most:float # the largest value
 
-    def check(self,
-        option:str, # as the user types it
-        value:float, # that the user gave
-    ):
+    def check(self, option:str, value:float):
         "Raise a `ColorizeError` if `value` is out of bounds, or not a number"
         if not self.least <= value: raise ColorizeError(f'{option} must be at least {self.least:,}, not {value}')
         if value > self.most: raise ColorizeError(f'{option} must be at most {self.most:,}, not {value}')
@@ -49,10 +46,7 @@ class OneOf:
     "The values of an option, for its `Annotated` type"
     values:tuple # all that there are
 
-    def check(self,
-        option:str, # as the user types it
-        value:str, # that the user gave
-    ):
+    def check(self, option:str, value:str):
         "Raise a `ColorizeError` if `value` is another"
         if value not in self.values: raise ColorizeError(f"{option} is one of {', '.join(self.values)}, not {value!r}")
 
