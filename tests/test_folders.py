@@ -9,7 +9,8 @@ from fastcore.script import CliError
 from PIL import Image
 
 from colorize_nb.commands.colorize import colorize as command
-from colorize_nb.inference.batch import left_out, write_report
+from colorize_nb.inference.batch import left_out
+from colorize_nb.inference.report import write_report
 from colorize_nb.inference.colorizer import Colorizer
 from colorize_nb.models.unet import UNet
 from colorize_nb.photos.find import photos_in
@@ -116,7 +117,7 @@ def test_a_page_of_before_and_after(colorize, tmp_path):
     assert not re.search(r'(src|href)="(https?:|/)', page) and 'has colours already' in page and 'text.jpg: not an image file' in page
     assert all((tmp_path/'out'/o).resolve().exists() for o in ('../in/colours.jpg',)) and 'href="../in/colours.jpg"' in page
     Path('out/colorize_report.html').write_text('of somebody else')
-    assert write_report([], [], [], Path('out')) == Path('out/colorize_report_2.html') and Path('out/colorize_report.html').read_text() == 'of somebody else'
+    assert write_report([], Path('out')) == Path('out/colorize_report_2.html') and Path('out/colorize_report.html').read_text() == 'of somebody else'
 
 def test_without_pillow_heif_it_is_said(tmp_path):
     (tmp_path/'x.heic').write_bytes(b'\0\0\0\x18ftypheic' + bytes(99))

@@ -9,7 +9,6 @@ __all__ = ['recipe']
 
 # %% ../../nbs/reference/53_commands.recipe.ipynb #a2058daf
 import sys
-from fastcore.script import call_parse
 from pathlib import Path
 from typing import Annotated
 from .common import (Between, MaxUnreadable, OneOf, Precision, SaveEvery, Seed, SkipBad, Workers, command, exit_code, ignore_sigint, make_folder,
@@ -43,7 +42,6 @@ def follow_recipe(
     return follow(name, sources, out, minutes=minutes, save_every=save_every, **kwargs)
 
 # %% ../../nbs/reference/53_commands.recipe.ipynb #7e25ca28
-@call_parse
 @command('colorize-recipe', less=', and so does a smaller --workers')
 def recipe(
     source:Annotated[str, {'nargs':'+'}], # folders of photos, searched recursively

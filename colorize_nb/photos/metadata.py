@@ -254,20 +254,25 @@ def _encode(img, fmt, mark, **kwargs):
 
 def save_photo(
     img:Image.Image, # Its EXIF and colour profile are written too
-    path:str|Path, # The suffix decides the format
+    path:str|Path, # The suffix decides the format; or a file that is open for writing
     quality:int=None, # 1 to 100, of JPEG and WebP; default: as good as they get
     mark:str=None, # A text by which `mark_of` knows the file for a result, ASCII; None: no mark
+    format:str=None, # Such as 'png', of a file that is open
 )->Path: # The same path
     "Write a picture to a file, whole or not at all; JPEG at a quality, and WebP without loss, so that lightness stays in them too."
-    path = Path(path)
-    if not (fmt := Image.registered_extensions().get(path.suffix.lower())) or fmt not in Image.SAVE or fmt not in FORMATS:
-        raise ColorizeError(f'cannot write {path}: no image format is known by {path.suffix!r}')
+    opened = hasattr(path, 'write')
+    if not opened: path = Path(path)
+    suffix = f'.{format}' if format else Path(getattr(path, 'name', '')).suffix
+    if not (fmt := Image.registered_extensions().get(suffix.lower())) or fmt not in Image.SAVE or fmt not in FORMATS:
+        raise ColorizeError(f'cannot write {path}: no image format is known by {suffix!r}')
     kwargs = {}
     if fmt=='JPEG': img,kwargs = img.convert('RGB'),dict(quality=quality or 99, subsampling=0)
     if fmt=='WEBP': kwargs.update(dict(quality=quality) if quality else dict(lossless=True, exact=True, quality=20, method=2))
     try:
         with warnings.catch_warnings(action='ignore'):
             data = _encode(img, fmt, mark, **kwargs)
-        with whole(path) as f: f.write(data)
+        if opened: path.write(data)
+        else:
+            with whole(path) as f: f.write(data)
     except (OSError, ValueError) as e: raise ColorizeError(f'cannot write {path}: {getattr(e, "strerror", None) or e}') from e
     return path
