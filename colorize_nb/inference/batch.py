@@ -74,8 +74,9 @@ def _gather(paths, out, recursive, resume):
     found, wrong, left = {}, [], {}
     for path in map(Path, paths):
         try:
-            files, others = photos_in(path, recursive, out)
-            if not files and 'result' not in others.values(): wrong.append(f'no photos {"in" if path.is_dir() else "match"} {printable(path)}')
+            files, others, unread = photos_in(path, recursive, out)
+            wrong += unread
+            if not (files or unread or 'result' in others.values()): wrong.append(f'no photos {"in" if path.is_dir() else "match"} {printable(path)}')
         except (ValueError, OSError) as e:
             wrong.append(one_line(e))
             continue
@@ -296,5 +297,7 @@ def left_out(
     why = dict.fromkeys(RAW, " (a camera's raw file)")
     if not opens_heif(): why |= dict.fromkeys(('.heic', '.heif', '.hif'), " (pip install '.[heif]' in a clone of colorize_nb opens it)")
     def says(kind, n): return f'{_count(n, kind)} of colorize' if kind == 'result' else f'{n:,} {kind}{why.get(kind, "")}'
-    kinds = ', '.join(says(*o) for o in sorted(Counter(left.values()).items()))
-    return f'{_count(len(left), "file")} left out: {kinds}' if left else ''
+    kinds = Counter(left.values())
+    folders = f'{_count(kinds.pop("folder"), "folder")} not searched (--recursive searches)' if kinds['folder'] else ''
+    files = f'{_count(kinds.total(), "file")} left out: {", ".join(says(*o) for o in sorted(kinds.items()))}' if kinds.total() else ''
+    return '; '.join(filter(None, [files, folders]))

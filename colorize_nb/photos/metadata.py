@@ -39,6 +39,7 @@ def is_ours(
     path:str|Path, # any file
 )->bool: # False too if it cannot be read
     "Was a file written by `save_photo`? Little of it is read"
+    if not os.path.isfile(path): return False  # a pipe would wait for ever
     try:
         with open(path, 'rb') as f:
             head, size = f.read(2**16), f.seek(0, os.SEEK_END)
