@@ -9,7 +9,6 @@ __all__ = ['distance_or_none', 'evaluate']
 
 # %% ../../nbs/reference/55_commands.evaluate.ipynb #2952d5cb
 import sys
-from fastcore.script import call_parse
 from pathlib import Path
 from typing import Annotated
 from .common import Between, Device, Weights, command, draw_into_files
@@ -24,7 +23,6 @@ def distance_or_none():
     except ColorizeError as e: return print(f'colorize-eval: without the Fréchet distance: {e}', file=sys.stderr)
     return efficientnet_features
 
-@call_parse
 @command('colorize-eval')
 def evaluate(
     folder:str, # colour photos, searched recursively
