@@ -100,6 +100,7 @@ def colorize(
     suffix:str='_colour', # what the name of a result has more than its photo's
     format:Annotated[str, OneOf(('jpg', 'jpeg', 'png', 'tif', 'tiff', 'webp'))]=None, # of the results, jpg, png, tif or webp; default: the photo's
     quality:Annotated[int, Between(1, 100)]=None, # of JPEG and WebP; default: 99, and without loss
+    depth:Annotated[int, OneOf((8, 16))]=16, # most bits a channel: TIFF and PNG of 16 stay what they are, 8 makes them smaller
     weights:Weights=None,
     size:Annotated[int, Between(16, 2048)]=None, # short side of what the network sees, pixels; default: what the weights were made for
     saturation:Saturation=1.,
@@ -122,7 +123,7 @@ def colorize(
     if on: check_address(on)
     if max_pixels: _pixel_limit(max_pixels)
     start, format = time.monotonic(), dict(jpeg='jpg', tiff='tif').get(format, format)
-    options = dict(saturation=saturation, size=size, hints=[_point(o) for o in hint or []], lenient=lenient, recolor=recolour or recolor, descreen=descreen, quality=quality)
+    options = dict(saturation=saturation, size=size, hints=[_point(o) for o in hint or []], lenient=lenient, recolor=recolour or recolor, descreen=descreen, quality=quality, depth=depth)
     if '-' in photo:
         if len(photo) > 1 or out or on or compare or report or resume: raise ColorizeError('- stands for one photo in a pipe, whose result goes into the pipe')
         return _pipe(weights, device, format, options)

@@ -48,7 +48,7 @@ class OneOf:
 
     def check(self, option:str, value:str):
         "Raise a `ColorizeError` if `value` is another"
-        if value not in self.values: raise ColorizeError(f"{option} is one of {', '.join(self.values)}, not {value!r}")
+        if value not in self.values: raise ColorizeError(f"{option} is one of {', '.join(map(str, self.values))}, not {value!r}")
 
 # %% ../../nbs/reference/50_commands.common.ipynb #d133e4b8
 def check_options(

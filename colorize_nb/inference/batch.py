@@ -35,12 +35,14 @@ def result_names(
     format:str=None, # jpg, png, tif or webp; default: the photo's
 )->list: # for each photo a list of paths, one per ending
     "What the results will be called: `x_colour.jpg` for `x.jpg`, numbered where that is an input, another's result or the user's own"
+    from colorize_nb.photos.formats import FORMATS
     from colorize_nb.photos.metadata import is_ours
+    others = {o: kind.result for kind in FORMATS.values() for o in kind.suffixes.split()}
     def same(path): return str(_real(path)).casefold()  # for some disks
     taken, res = {same(o) for o in files}, []
     def free(names): return not taken & {same(o) for o in names} and all(is_ours(o) for o in names if os.path.lexists(o))
     for f,folder in zip(files, folders):
-        ext = f'.{format}' if format else f.suffix if f.suffix.lower() in RESULTS else '.png'
+        ext = f'.{format}' if format else f.suffix if f.suffix.lower() in RESULTS else others.get(f.suffix.lower(), '.png')
         def names(n): return [folder/f"{f.stem}{suffix}{f'_{n}' if n > 1 else ''}{e}{ext}" for e in endings]
         res.append(next(o for o in map(names, count(1)) if free(o)))
         taken |= {same(o) for o in res[-1]}
@@ -66,8 +68,9 @@ def _gather(paths, out, recursive, resume):
     found, wrong, left = {}, [], {}
     for path in map(Path, paths):
         try:
-            files, others = photos_in(path, recursive, out)
-            if not files and 'result' not in others.values(): wrong.append(f'no photos {"in" if path.is_dir() else "match"} {printable(path)}')
+            files, others, unread = photos_in(path, recursive, out)
+            wrong += unread
+            if not (files or unread or 'result' in others.values()): wrong.append(f'no photos {"in" if path.is_dir() else "match"} {printable(path)}')
         except (ValueError, OSError) as e:
             wrong.append(one_line(e))
             continue
@@ -170,12 +173,14 @@ def settings_of(
     hints:list=(), # likewise
     size:int=None, # likewise
     descreen:bool=False, # are dots blurred away?
+    depth:int=16, # most bits a channel
     **_ # what changes nothing in the colours
 )->str: # a line
     "What a result depends on besides its photo: strength, size, a hash of the weights, hints"
     parts = [f'saturation={float(saturation)}', f'size={size or colorizer.size}', f'weights={colorizer.fingerprint}']
     if hints: parts.append(f'hints={list(hints)}')
     if descreen: parts.append('descreen')
+    if depth < 16: parts.append(f'depth={depth}')
     return ' '.join(parts)
 
 # %% ../../nbs/reference/23_inference.batch.ipynb #cd43367f
@@ -187,6 +192,7 @@ def color_photo(
     recolor:bool=True, # also a photo that has colours already
     descreen:bool=False, # blur the dots of a printed picture away
     lenient:bool=False, # take what there is of a damaged file
+    depth:int=16, # most bits a channel
     compare:bool=False, # there is a second result
     quality:int=None, # of JPEG and WebP, see `save_photo`
     format:str=None, # of a file that is open
@@ -199,7 +205,7 @@ def color_photo(
     from colorize_nb.sheets import side_by_side
     res = Outcome(photo, results)
     try:
-        source = Photo(photo, lenient)
+        source = Photo(photo, lenient, depth)
         if not recolor and has_color(source): return replace(res, status='kept')
         if descreen: source = descreened(source)
         notes = source.notes
@@ -288,5 +294,7 @@ def left_out(
     why = dict.fromkeys(RAW, " (a camera's raw file)")
     if not opens_heif(): why |= dict.fromkeys(('.heic', '.heif', '.hif'), " (pip install '.[heif]' in a clone of colorize_nb opens it)")
     def says(kind, n): return f'{_count(n, kind)} of colorize' if kind == 'result' else f'{n:,} {kind}{why.get(kind, "")}'
-    kinds = ', '.join(says(*o) for o in sorted(Counter(left.values()).items()))
-    return f'{_count(len(left), "file")} left out: {kinds}' if left else ''
+    kinds = Counter(left.values())
+    folders = f'{_count(kinds.pop("folder"), "folder")} not searched (--recursive searches)' if kinds['folder'] else ''
+    files = f'{_count(kinds.total(), "file")} left out: {", ".join(says(*o) for o in sorted(kinds.items()))}' if kinds.total() else ''
+    return '; '.join(filter(None, [files, folders]))

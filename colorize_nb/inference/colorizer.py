@@ -30,6 +30,7 @@ from .hub import push_to_hub as publish
 from .upsampling import ChromaUpsampler, working_size
 from .weights import build_model, find_weights, read_weights, save_model
 from ..models.register import ARCHS
+from ..photos.formats import shallow
 from ..photos.metadata import KEPT
 from ..photos.photo import Photo, as_photo, bands, to_tensor
 from ..photos.scans import frame_box
@@ -69,10 +70,12 @@ def in_threads(
 @torch.inference_mode()
 @torch.autocast('cpu', enabled=False) # tables are no place for half precision
 def _paint_band(photo, chroma, y0, y1):
-    "Rows `y0` to `y1` of the photo, painted, in the colour space of its own"
-    f = _lightness(photo.rgb(y0, y1))
+    "Rows `y0` to `y1` of the photo, painted, in the colour space of its own: a picture, or an array of 16 bits"
+    f = _lightness(photo.rgb(y0, y1)) if photo.deep is None else photo.roots(y0, y1)
     ab = 110*chroma((116*f - 66)[None,None]/50, y0)[0]
-    rgb = _to_bytes(linear_in_gamut(f, ab))
+    rgb = linear_in_gamut(f, ab)
+    if photo.deep is not None: return photo.encode(y0, rgb)
+    rgb = _to_bytes(rgb)
     if photo.from_srgb: rgb = photo.from_srgb.apply(rgb)
     if photo.has_alpha: rgb.putalpha(photo.alpha(y0, y1))
     return rgb
@@ -81,9 +84,15 @@ def paint(
     photo:Photo, # gives the lightness
     chroma:ChromaUpsampler, # gives the colour
 )->Image.Image: # RGB, or RGBA if the photo has transparency
-    "The photo's own lightness at full resolution, with colour, a band at a time"
+    "The photo's own lightness at full resolution, with colour, a band at a time; its `deep` too if the photo has one"
     out = Image.new('RGBA' if photo.has_alpha else 'RGB', photo.size)
-    def band(ys): out.paste(_paint_band(photo, chroma, *ys), (0, ys[0]))
+    if photo.deep is not None: out.deep = np.empty((*photo.size[::-1], 3 + photo.has_alpha), np.uint16)
+    def band(ys):
+        rows = _paint_band(photo, chroma, *ys)
+        if photo.deep is not None:
+            out.deep[slice(*ys)] = rows
+            rows = shallow(rows)
+        out.paste(rows, (0, ys[0]))
     for _ in in_threads(band, list(bands(photo.size))): pass
     fits = (photo.img.info.get('icc_profile') or b'')[16:20] == b'RGB '  # a profile of grey, inks or Lab does not describe the result
     keep = KEPT + ('icc_profile',)*fits
@@ -209,6 +218,7 @@ def _in_frame(photo, box, painted):
     none = torch.zeros(1, 2, 8, 8)
     res = paint(photo, ChromaUpsampler(none[:, :1], none, photo.size))
     res.paste(painted, box[:2])
+    if photo.deep is not None: res.deep[box[1]:box[3], box[0]:box[2]] = painted.deep
     return res
 
 # %% ../../nbs/reference/22_inference.colorizer.ipynb #col00011

@@ -52,7 +52,7 @@ def screen_period(
     usual = np.array([np.median(power[ring == i]) if (ring == i).any() else np.inf for i in range(ring.max() + 1)])
     peaks = np.where((r > 1/14) & (r < 1/3), power/(usual[ring] + 1e-9), 0)
     at = np.unravel_index(peaks.argmax(), peaks.shape)
-    share = power[at]/power[r > 1/14].sum()
+    share = power[at]/max(power[r > 1/14].sum(), 1e-9)
     return float(1/r[at]) if share > .03 else None
 
 # %% ../../nbs/reference/08_photos.scans.ipynb #screen01
