@@ -96,12 +96,13 @@ def test_an_item_that_ends_every_process_is_given_up_and_a_stop_begins_nothing()
     assert isinstance(done.pop(1), ray.exceptions.WorkerCrashedError) and done == {0: 0, 2: 2, 3: 3}
     done = []
     for o in on_cluster(ends, [0, 2, 3, 4, 5], stop=lambda: len(done) > 0, cpus=1): done.append(o)
-    assert len(done) == 2  # the first answer came when the second was in hand
+    assert len(done) in (2, 3)  # with what was in hand when the first answer came, of one or two processes
     with pytest.raises(ValueError, match='cannot colour: division by zero'): list(on_cluster(partial(divmod, 1), [0], cpus=1))
     with pytest.raises(ValueError, match='no GPU is free on the cluster'): list(on_cluster(ends, [0], gpu=True, cpus=1))
 
 @pytest.mark.slow
-def test_all_options_are_as_without_a_cluster(photos, weights, tmp_path, capsys, monkeypatch):
+def test_all_options_are_as_without_a_cluster(photos, weights, tmp_path, capfd):
+    for o in (sys.stdout, sys.stderr): o.reconfigure(errors='surrogateescape')  # as a command does
     odd = Path(os.fsdecode(os.fsencode(tmp_path) + b'/caf\xe9.png'))
     Image.new('RGB', (60, 40), 'red').save(odd, 'PNG')
     (tmp_path/'text.jpg').write_text('no photo')
@@ -109,32 +110,34 @@ def test_all_options_are_as_without_a_cluster(photos, weights, tmp_path, capsys,
     for on in (None, 'ray'):
         folder, hint = tmp_path/str(on), ['5,5,#ff0000', '30,20,#00ff00']
         assert colorize(str(odd), str(tmp_path/'text.jpg'), str(photos), on=on, out=str(folder), **args) == 1
-        said = capsys.readouterr()
+        said = capfd.readouterr()
         assert len(said.out.splitlines()) == 2*15 + 1 and 'text.jpg: not an image file' in said.err and '16 photos: 15 coloured, 1 failed (' in said.err
         assert 'no screen was found' in said.err and (folder/'colorize_report.csv').exists()
         assert colorize(str(odd), on=on, out=str(folder/'hinted.png'), hint=hint, **{**args, 'format': None, 'report': False}) == 0
         before = {o: o.stat().st_mtime_ns for o in folder.glob('*.webp')}
         (folder/'0_colour.webp').unlink()
         assert colorize(str(odd), str(photos), on=on, out=str(folder), resume=True, **args) == 0
-        said = capsys.readouterr()
+        said = capfd.readouterr()
         assert '15 photos: 1 coloured, 14 done already; ' in said.err and {o: o.stat().st_mtime_ns for o in before if o.name[:2] != '0_'}.items() <= before.items()
     results = [o for o in names(tmp_path/'None') if 'report' not in o]
     assert results == [o for o in names(tmp_path/'ray') if 'report' not in o] and len(results) == 32
     for o in results: assert (tmp_path/'None'/o).read_bytes() == (tmp_path/'ray'/o).read_bytes(), o
 
 @pytest.mark.slow
-def test_an_address(photos, weights, tmp_path, capsys):
+def test_an_address(photos, weights, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     with socket.socket() as s:
         s.bind(('127.0.0.1', 0))
         port = s.getsockname()[1]
-    with pytest.raises(CliError, match=f'no Ray cluster at 127.0.0.1:{port}'): colorize(str(photos), out=str(tmp_path/'out'), weights=weights, on=f'127.0.0.1:{port}', recolour=True)
+    monkeypatch.setenv('RAY_AUTH_MODE', 'disabled')
+    with pytest.raises(CliError, match=f'no Ray cluster at 127.0.0.1:{port}'): colorize('in', out='out', weights=weights, on=f'127.0.0.1:{port}', recolour=True)
     env = {**os.environ, 'RAY_USAGE_STATS_ENABLED': '0'}
     ray = str(Path(sys.executable).parent/'ray')
     head = subprocess.Popen([ray, 'start', '--head', '--block', '--node-ip-address=127.0.0.1', f'--port={port}', '--num-cpus=2', '--include-dashboard=false', f'--temp-dir={tmp_path}/ray'],
-                            env=env, stdout=subprocess.PIPE, text=True)
+                            env=env, cwd='/', stdout=subprocess.PIPE, text=True)  # names begin in our folder, not in that of the cluster
     try:
         while 'Ray runtime started' not in (line := head.stdout.readline()): assert line
-        assert colorize(str(photos), out=str(tmp_path/'out'), weights=weights, on=f'127.0.0.1:{port}', recursive=True, recolour=True) == 0
+        assert colorize('in', out='out', weights=weights, on=f'127.0.0.1:{port}', recursive=True, recolour=True) == 0
     finally:
         head.terminate()
         head.wait()

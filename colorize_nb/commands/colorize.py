@@ -72,6 +72,26 @@ def _pipe(weights, device, format, options):
     sys.stdout.buffer.write(result.getvalue() if res.status == 'coloured' else data)
     return 0
 
+# %% ../../nbs/reference/51_commands.colorize.ipynb #runs0001
+def _pixel_limit(pixels):
+    from colorize_nb.photos.formats import pixel_limit
+    pixel_limit(pixels)
+
+def _run(todo, asked, weights, device, on):
+    "Say what is wrong with a plan, and do it; the number of the signal that ended it, or 0"
+    for o in [*todo.wrong, *(o.says for o in todo.outcomes), *_meant(asked)]: _say(o)
+    if all(o.status != 'waiting' for o in todo.outcomes): return 0
+    colorizer = _colorizer(weights, device, todo.options['hints'])
+    with noting_signals() as note: run(todo, colorizer, on, stopped=lambda: note.signum)
+    return note.signum
+
+def _account(todo, seconds, folder):
+    "Say what became of all files, and write the report into a folder if there is one"
+    _say(left_out(todo.left))
+    if not todo.outcomes: return
+    _say(summary(todo.outcomes, seconds))
+    if folder: print(write_report(todo.outcomes, folder, todo.mark))
+
 # %% ../../nbs/reference/51_commands.colorize.ipynb #c0105e17
 @command('colorize')
 def colorize(
@@ -100,24 +120,14 @@ def colorize(
     "Colour photos: x.jpg becomes x_colour.jpg. Photos that have colours already are left alone"
     if {'/', '\\', '\0'} & {*suffix}: raise ColorizeError(f'--suffix is a part of a name, such as _colour, not {suffix!r}')
     if not suffix and not out: raise ColorizeError("--suffix '' needs a folder for the results: --out")
-    start, hints = time.monotonic(), [_point(o) for o in hint or []]
-    if max_pixels:
-        from colorize_nb.photos.formats import pixel_limit
-        pixel_limit(max_pixels)
-    format = dict(jpeg='jpg', tiff='tif').get(format, format)
-    options = dict(saturation=saturation, size=size, hints=hints, lenient=lenient, recolor=recolour or recolor, descreen=descreen, quality=quality, depth=depth)
+    if on: check_address(on)
+    if max_pixels: _pixel_limit(max_pixels)
+    start, format = time.monotonic(), dict(jpeg='jpg', tiff='tif').get(format, format)
+    options = dict(saturation=saturation, size=size, hints=[_point(o) for o in hint or []], lenient=lenient, recolor=recolour or recolor, descreen=descreen, quality=quality, depth=depth)
     if '-' in photo:
         if len(photo) > 1 or out or on or compare or report or resume: raise ColorizeError('- stands for one photo in a pipe, whose result goes into the pipe')
         return _pipe(weights, device, format, options)
-    if on: check_address(on)
-    todo, signum = plan(photo, out, suffix, format, recursive, resume, compare=compare, **options), 0
-    for o in [*todo.wrong, *(o.says for o in todo.outcomes), *_meant(photo)]: _say(o)
-    if any(o.status == 'waiting' for o in todo.outcomes):
-        colorizer = _colorizer(weights, 'cpu' if on and device == 'auto' else device, hints)
-        with noting_signals() as note: run(todo, colorizer, on, stopped=lambda: note.signum)
-        signum = note.signum
-    _say(left_out(todo.left))
-    if not todo.outcomes: return int(bool(todo.wrong))
-    _say(summary(todo.outcomes, time.monotonic() - start))
-    if report: print(write_report(todo.outcomes, _folder(out or photo[0]), todo.mark))
+    todo = plan(photo, out, suffix, format, recursive, resume, compare=compare, **options)
+    signum = _run(todo, photo, weights, 'cpu' if on and device == 'auto' else device, on)
+    _account(todo, time.monotonic() - start, _folder(out or photo[0]) if report else None)
     return 128 + signum if signum else int(bool(todo.wrong) or any(o.status in ('failed', 'waiting') for o in todo.outcomes))

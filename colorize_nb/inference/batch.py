@@ -27,10 +27,6 @@ def _real(path):
     "The file itself, absolute, without symbolic links: `Path.resolve` without its error for links that lead in a circle"
     return Path(os.path.realpath(path))
 
-def _same(path):
-    "What two paths have in common if some disk takes them for the same file"
-    return str(_real(path)).casefold()
-
 def result_names(
     files:list, # photos
     folders:list, # for each, the folder of its results
@@ -42,21 +38,17 @@ def result_names(
     from colorize_nb.photos.formats import FORMATS
     from colorize_nb.photos.metadata import is_ours
     others = {o: kind.result for kind in FORMATS.values() for o in kind.suffixes.split()}
-    taken, res = {_same(o) for o in files}, []
-    def free(names): return not taken & {_same(o) for o in names} and all(is_ours(o) for o in names if os.path.lexists(o))
+    def same(path): return str(_real(path)).casefold()  # for some disks
+    taken, res = {same(o) for o in files}, []
+    def free(names): return not taken & {same(o) for o in names} and all(is_ours(o) for o in names if os.path.lexists(o))
     for f,folder in zip(files, folders):
         ext = f'.{format}' if format else f.suffix if f.suffix.lower() in RESULTS else others.get(f.suffix.lower(), '.png')
         def names(n): return [folder/f"{f.stem}{suffix}{f'_{n}' if n > 1 else ''}{e}{ext}" for e in endings]
         res.append(next(o for o in map(names, count(1)) if free(o)))
-        taken |= {_same(o) for o in res[-1]}
+        taken |= {same(o) for o in res[-1]}
     return res
 
 # %% ../../nbs/reference/23_inference.batch.ipynb #outf0001
-def _is_file_name(path):
-    "Is it called like a picture, and no folder?"
-    from colorize_nb.photos.find import extensions
-    return path.suffix.lower() in extensions()[1] and not path.is_dir()
-
 def _named(out, photos, endings, format):
     "What the results of one photo are called if the user names them (`ColorizeError` if they can't be)"
     from colorize_nb.photos.metadata import is_ours
@@ -124,9 +116,10 @@ def plan(
     **options # of `color_photo`
 )->Plan:
     "Say which photos become which files (`ColorizeError` if results can't be called so)"
+    from colorize_nb.photos.find import extensions
     endings = ('', '_compare') if options.get('compare') else ('',)
     out = Path(out) if out else None
-    name = out if out and _is_file_name(out) else None
+    name = out if out and out.suffix.lower() in extensions()[1] and not out.is_dir() else None  # of a file
     photos, folders, wrong, left = _gather(paths, None if name else out, recursive, resume)
     if options.get('hints') and len(photos) > 1: raise ColorizeError(f'--hint is for one photo, not for {len(photos)}')
     results = _named(name, photos, endings, format) if name else result_names(photos, folders, endings, suffix, format)
@@ -163,6 +156,15 @@ class Progress:
         left = (time.monotonic() - self.start)/max(self.i, 1)*(self.n - self.i)
         full = 24*self.i//self.n
         self.draw(f'[{"#"*full}{"."*(24 - full)}] {self.i}/{self.n}, {left:.0f} s left' if self.i < self.n else '')
+
+def _tell(outcome, bar, say):
+    "Name results on the output, and say on the error output what a user should know"
+    if outcome.status == 'waiting': return
+    show = printable if sys.stdout.isatty() else str
+    if outcome.status == 'coloured': bar.say('\n'.join(map(show, outcome.results)))
+    if outcome.says: bar.say(f'{say}: {outcome.says}', sys.stderr)
+    for o in outcome.notes: bar.say(f'{say}: {printable(outcome.photo)}: {o}', sys.stderr)
+    bar.step()
 
 # %% ../../nbs/reference/23_inference.batch.ipynb #edc9972d
 def settings_of(
@@ -220,16 +222,6 @@ def color_photo(
     if out_of_memory(error): says = f'{printable(photo)}: out of memory'
     elif not isinstance(error, (ValueError, OSError)): says = f'cannot colour {printable(photo)}: {says}'
     return replace(res, status='failed', says=says, fatal=disk_refuses(error))
-
-# %% ../../nbs/reference/23_inference.batch.ipynb #run00001
-def _tell(outcome, bar, say):
-    "Name results on the output, and say on the error output what a user should know"
-    if outcome.status == 'waiting': return
-    show = printable if sys.stdout.isatty() else str
-    if outcome.status == 'coloured': bar.say('\n'.join(map(show, outcome.results)))
-    if outcome.says: bar.say(f'{say}: {outcome.says}', sys.stderr)
-    for o in outcome.notes: bar.say(f'{say}: {printable(outcome.photo)}: {o}', sys.stderr)
-    bar.step()
 
 # %% ../../nbs/reference/23_inference.batch.ipynb #run00002
 def run(

@@ -47,7 +47,9 @@ def _get(ref):
     import ray
     return ray.get(ref)
 
-def _call(refs, item): return _get(*refs)(item)
+def _call(refs, folder, item):
+    os.chdir(folder)  # where names of files begin
+    return _get(*refs)(item)
 
 def on_cluster(
     f, # function of one argument, which can be pickled
@@ -63,9 +65,9 @@ def on_cluster(
         n = int(ray.cluster_resources().get('GPU' if gpu else 'CPU', 0))
         if not n: raise ColorizeError(f'no {"GPU" if gpu else "core"} is free on the cluster')
         call = ray.remote(num_cpus=0 if gpu else 1, num_gpus=int(gpu), max_retries=3)(_call)
-        refs, rest, busy = [ray.put(f)], enumerate(items), {}
+        refs, folder, rest, busy = [ray.put(f)], os.getcwd(), enumerate(items), {}
         def begin():
-            if not (stop and stop()) and (item := next(rest, None)): busy[call.remote(refs, item[1])] = item[0]
+            if not (stop and stop()) and (item := next(rest, None)): busy[call.remote(refs, folder, item[1])] = item[0]
         for _ in range(n): begin()
         while busy:
             done = ray.wait([*busy])[0][0]

@@ -142,9 +142,8 @@ class Colorizer:
     @cached_property
     def fingerprint(self)->str: # 16 hexadecimal digits
         "A hash of the weights, taken once"
-        sha = hashlib.sha256()
-        for o in self.model.state_dict().values(): sha.update(o.detach().float().cpu().numpy().tobytes())
-        return sha.hexdigest()[:16]
+        weights = [o.detach().float().cpu().numpy().tobytes() for o in self.model.state_dict().values()]
+        return hashlib.sha256(b''.join(weights)).hexdigest()[:16]
 
     def __repr__(self):
         model = getattr(self.model, '_orig_mod', self.model)
