@@ -8,6 +8,7 @@ from pathlib import Path
 warnings.filterwarnings('ignore')
 
 import numpy as np
+import tifffile
 import torch
 from PIL import Image, ImageCms
 
@@ -39,6 +40,17 @@ def seeds():
     for fmt, img, kwargs in kinds:
         img.save(f := io.BytesIO(), fmt, **kwargs)
         yield fmt, f.getvalue()
+    many = np.asarray(rgba).astype(np.uint16)*257
+    for px, kwargs in ((many[..., :3], {}), (many[..., 2:], dict(compression='zlib', predictor=2)), (np.moveaxis(many, -1, 0), dict(planarconfig='separate')), (many[..., 0].astype('f4'), dict(tile=(16, 16), byteorder='>'))):
+        colors = dict(photometric='rgb' if 4 in px.shape or 3 in px.shape else 'minisblack', extrasamples=[2] if 4 in px.shape or 2 in px.shape else None)
+        tifffile.imwrite(f := io.BytesIO(), px, **({'planarconfig': 'contig'} | kwargs if px.ndim > 2 else kwargs), **colors)
+        yield 'TIFF', f.getvalue()
+    rgba.deep = many
+    for fmt in ('PNG', 'TIFF'):
+        save_photo(rgba, file := Path(tempfile.mkdtemp())/f'x.{fmt.lower()}')
+        yield fmt, file.read_bytes()
+    rgba.info['compression'] = 'tiff_lzw'
+    yield 'TIFF', save_photo(rgba, file).read_bytes()
 
 def repaired(data):
     "A PNG's check sums made right again, so that its decoder gets further than these"

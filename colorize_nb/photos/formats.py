@@ -77,9 +77,10 @@ def deepen(x, said=0, inverted=False):
     return np.where(np.arange(x.shape[-1]) < colors, 65535 - x, x) if inverted else x, notes
 
 # %% ../../nbs/reference/04_photos.formats.ipynb #for00033
-_BYTES = ((np.arange(65536) + 128)//257).astype(np.uint8)
-
-def _eight(x): return _BYTES[x[..., 0] if x.shape[-1] == 1 else x]
+def _eight(x):
+    "16 bits as 8: (x + 128)//257, without a division"
+    x = np.minimum(x[..., 0] if x.shape[-1] == 1 else x, np.uint16(65407)) + np.uint16(128)
+    return ((x - (x >> 8)) >> 8).astype(np.uint8)
 
 def shallow(x, img=None):
     "An image, a new one or `img`, that shows 16 bits (H,W,C) as L, LA, RGB or RGBA, and has them beside it as its `deep`"
@@ -155,7 +156,7 @@ class Tiff(_Layout):
         self.fp.seek(0)
         if self.tag_v2.get(259, 1) not in (1, 8, 32946): return self._halves()
         import tifffile
-        f = BytesIO(self.fp.read() + bytes(2**26)) if ImageFile.LOAD_TRUNCATED_IMAGES else self.fp
+        f = BytesIO(self.fp.read() + bytes(self.width*self.height*sum(self.bits)//8)) if ImageFile.LOAD_TRUNCATED_IMAGES else self.fp
         try: x = tifffile.TiffFile(f).pages[0].asarray(maxworkers=1)
         except (KeyError, NotImplementedError, tifffile.TiffFileError): raise ValueError(self.what()) from None
         return np.moveaxis(x, 0, -1) if self.planes else x.reshape(*x.shape[:2], -1)
@@ -252,7 +253,7 @@ def pixel_limit(
     Image.MAX_IMAGE_PIXELS = pixels/2  # Pillow refuses what has twice as many
 
 # %% ../../nbs/reference/04_photos.formats.ipynb #photo014
-logging.getLogger('PIL').addHandler(logging.NullHandler())  # what it logs, the exception says too
+for o in ('PIL', 'tifffile'): logging.getLogger(o).addHandler(logging.NullHandler())  # what it logs, the exception says too
 with suppress(OSError, AttributeError): ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler(None)  # not there in a Pillow that has libtiff inside
 
 # %% ../../nbs/reference/04_photos.formats.ipynb #87500ea6

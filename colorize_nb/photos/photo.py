@@ -138,7 +138,8 @@ class Space:
         self.luminance = torch.tensor(np.stack(curves)*(np.array(TO_XYZ[1]) @ to)[:, None]).float()  # (3,65536): what each number adds
         self.back = torch.tensor(np.linalg.inv(to)).float()
         steps = np.linspace(0, 1, 2**18)**2
-        self.codes = torch.from_numpy(np.stack([np.interp(steps, o, np.arange(65536)).round() for o in curves]).astype(np.uint16).view(np.int16))
+        codes = {id(o): np.interp(steps, o, np.arange(65536)).round() for o in curves}
+        self.codes = torch.from_numpy(np.stack([codes[id(o)] for o in curves]).astype(np.uint16).view(np.int16))
 
     def roots(self, x):
         "Lightness, as (L* + 16)/116, of (h,w,C) numbers"
