@@ -1,5 +1,5 @@
 "The package is what the notebooks say, documented, and light where it promises to be"
-import importlib, inspect
+import importlib, inspect, json, os, re, subprocess
 from dataclasses import is_dataclass
 from importlib.metadata import distribution, requires, version
 from pathlib import Path
@@ -33,6 +33,41 @@ def test_notebooks_are_clean(root, run, checkout, tmp_path):
     run('nbdev-clean', cwd=copy)
     diff = differing(files(copy/'nbs', '*.ipynb'), files(root/'nbs', '*.ipynb'))
     assert not diff, f'not clean: {diff}. Run nbdev-clean'
+
+def test_notebooks_begin_and_end_as_they_should(root, run, checkout, tmp_path):
+    copy = checkout(tmp_path)
+    run('python', 'tools/colab.py', cwd=copy)
+    diff = differing(files(copy/'nbs', '*.ipynb'), files(root/'nbs', '*.ipynb'))
+    assert not diff, f'install cell or last cell: {diff}. Run python tools/colab.py'
+
+CELLS = """
+import sys
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+for cell in sys.argv[1:]: shell.run_cell(cell).raise_error()
+from pathlib import Path
+print('in', Path.cwd(), Path('../runs/record.json').exists(), 'nbdev' in sys.modules)
+"""
+
+@pytest.mark.parametrize('nb', sorted((LIB.parent/'nbs').glob('*/[0-9]*.ipynb'))[::25], ids=lambda o: o.stem)
+def test_first_and_last_cell_on_colab(nb, run, tmp_path):
+    code = [''.join(c['source']) for c in json.loads(nb.read_text(encoding='utf-8'))['cells'] if c['cell_type'] == 'code']
+    [first], last = [o for o in code if 'pip install' in o and '/content' in o], code[-1]
+    (runs := tmp_path/'upstream'/'nbs'/'runs').mkdir(parents=True)
+    for o in (runs/'record.json', runs.parent/nb.parent.name/nb.name): o.parent.mkdir(exist_ok=True), o.write_text('{}')
+    for o in (['init', '-q'], ['add', '.'], ['-c', 'user.name=a', '-c', 'user.email=a@b', 'commit', '-qm', 'all']): subprocess.run(['git', *o], cwd=tmp_path/'upstream', check=True)
+    (pip := tmp_path/'bin'/'pip').parent.mkdir()
+    pip.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/pip.txt\n')
+    pip.chmod(0o755)
+    (colab := tmp_path/'content').mkdir()
+    env = dict(PATH=f'{pip.parent}:{os.environ["PATH"]}', GIT_CONFIG_COUNT='1', GIT_CONFIG_KEY_0=f'url.{tmp_path}/upstream.insteadOf',
+               GIT_CONFIG_VALUE_0='https://github.com/colorize-nb/colorize_nb', IPYTHONDIR=str(tmp_path/'ipython'))
+    first = first.replace('/content', str(colab))
+    out = run('python', '-c', CELLS, first, first, last, cwd=colab, **env)  # twice: a cell may be run again
+    assert out.splitlines()[-1] == f'in {colab}/colorize_nb/nbs/{nb.parent.name} True False'
+    assert (tmp_path/'pip.txt').read_text().splitlines() == 2*re.findall('pip (install .*)', first.replace('"', ''))
+    (tmp_path/'alone').mkdir()
+    assert run('python', '-c', CELLS, last, cwd=tmp_path/'alone').split()[-1] == 'False', 'the last cell does something outside a clone'
 
 def parameters(o):
     "The comment of each parameter that the package writes in a function or a class, so none of inherited or delegated ones"
