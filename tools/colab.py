@@ -6,8 +6,9 @@ import hashlib, json, re, tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+# Extra -> what code that needs it says; `pretrained`, which is small, is always there
 EXTRAS = dict(hub='huggingface_hub', distributed=r'\baccelerate\b', stream=r'\b(?:webdataset|PhotoStream|stream_dls)\b', ray=r'\bray\b',
-              video=r'\bvideo\b', export=r'\b(?:onnx|save_onnx)\b', heif=r'\bheif\b', app=r'\bgradio\b')  # extra -> what code that needs it says; `pretrained`, which is small, is always there
+              video=r'\bvideo\b', export=r'\b(?:onnx|save_onnx)\b', heif=r'\bheif\b', app=r'\bgradio\b')
 
 LAST = '''#| hide
 from pathlib import Path
@@ -34,7 +35,7 @@ def is_install(cell): return is_code(cell, ('/content', 'pip install'))
 
 def is_last(cell): return is_code(cell, ['nbdev_export()']) or cell['cell_type'] == 'code' and not source(cell).strip()
 
-def new_cell(text, seed): return dict(cell_type='code', execution_count=None, id=hashlib.sha256(seed.encode()).hexdigest()[:8], metadata={}, outputs=[], source=text.splitlines(keepends=True))
+def new_cell(text, id): return dict(cell_type='code', execution_count=None, id=id, metadata={}, outputs=[], source=text.splitlines(keepends=True))
 
 def edited(path):
     "The text of the notebook at `path` with both cells as they should be"
@@ -44,8 +45,8 @@ def edited(path):
     first = next(i for i, c in enumerate(cells) if c['cell_type'] == 'code')
     if 'default_exp' in source(cells[first]): first += 1
     for at, text, old in ((first, install(path.parent.name, code), is_install), (len(cells) + 1, LAST, is_last)):
-        had = next((c['id'] for c in nb['cells'] if old(c)), None)
-        cells.insert(at, new_cell(text, f'{path.name} {old.__name__}') | ({'id': had} if had else {}))
+        new = hashlib.sha256(f'{path.name} {old.__name__}'.encode()).hexdigest()[:8]
+        cells.insert(at, new_cell(text, next((c['id'] for c in nb['cells'] if old(c)), new)))
     nb['cells'] = cells
     return json.dumps(nb, indent=1, ensure_ascii=False) + '\n'
 
