@@ -1,12 +1,11 @@
 // Pictures that are shown smaller than they are open at full size: by a click or Enter. Another click, or Escape, closes them.
 (() => {
   'use strict';
-  const large = new Image(), box = document.createElement('dialog');
+  const box = document.createElement('dialog');
   box.className = 'zoom';
-  box.append(large);
   box.addEventListener('click', () => box.close());
   document.body.append(box);
-  const open = ({ src, alt }) => { Object.assign(large, { src, alt }); box.showModal(); };
+  const open = ({ src, alt }) => { box.replaceChildren(Object.assign(new Image(), { src, alt })); box.showModal(); };
   const offer = (img) => {
     if (img.naturalWidth < 1.3 * img.clientWidth || img.closest('a, .before-after, .try')) return;
     Object.assign(img, { tabIndex: 0, role: 'button', title: 'Enlarge', onclick: () => open(img), onkeydown: (e) => e.key === 'Enter' && open(img) });
