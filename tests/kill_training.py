@@ -1,4 +1,4 @@
-"""Kill a small training with SIGKILL at random moments, and go on with it: `python kill_training.py TIMES SEED`. Prints as JSON what was lost.
+"""Kill a small training with SIGKILL at random moments, and go on with it: `python kill_training.py TIMES SEED [recipe]`. Prints as JSON what was lost.
 
 Processes are forked from one that has imported everything, so that most kills hit the training, not the start of Python."""
 import json, multiprocessing, random, sys, tempfile, time, warnings
@@ -12,11 +12,18 @@ from fastai.callback.core import Callback
 from fastai.torch_core import set_seed
 from PIL import Image
 
+from colorize_nb.data.aged import aged_dls
 from colorize_nb.data.batches import colorization_dls
 from colorize_nb.models.patchgan import PatchGAN
+from colorize_nb.models.pretrained import EfficientNetLite0
+from colorize_nb.models.quarter import QuarterUNet
 from colorize_nb.models.unet import UNet
-from colorize_nb.training.checkpoint import Checkpoint, ResumableDL
+from colorize_nb.data.resumable import ResumableDL
+from colorize_nb.training.checkpoint import Checkpoint
+from colorize_nb.training import recipe
 from colorize_nb.training.learner import pix2pix_learner
+from colorize_nb.training.progress import EpochLog
+from colorize_nb.training.recipe import Stage, epochs, follow, recipe_learner
 
 EPOCHS, EACH = 12, 5  # a training is killed so many times at most, then it may end
 
@@ -34,6 +41,21 @@ def photos(folder):
         Image.fromarray(px).resize((40, 40), Image.Resampling.BICUBIC).save(folder/f'{i}.png')
     return folder
 
+def train_stages(photos, path, done, back):
+    "The recipe, two stages of it with all its terms, or what is left of them"
+    torch.set_num_threads(1)
+    set_seed(1)
+    recipe.EPOCH = 48
+    stages = (Stage('all', 12*24, 1e-3, warm=4, size=32, bs=8, ema=.9), Stage('adversarial', 12*24, 1e-3, fall=96, size=32, bs=8, perceptual=.1, gan=.1, ema=.9))
+    def dls_for(s): return aged_dls(dict(a=photos), photos[:2], s.size, s.bs, epochs(s)[0], num_workers=0)
+    path.mkdir(exist_ok=True)
+    nets = [EfficientNetLite0(), EfficientNetLite0()]
+    learn = recipe_learner(dls_for(stages[0]), QuarterUNet(decoder=(6, 8, 8, 8)), nets, path=path, cbs=[EpochLog(path/'log.csv'), Checkpoint(every=.3), Count(done)])
+    back.send((None, []))
+    with learn.no_logging(): follow(learn, stages, dls_for)
+    learn.model_dir = 'models'
+    learn.save('end', with_opt=True)
+
 def train(dls, path, done, back):
     "Train, or train on, to the end"
     torch.set_num_threads(1)
@@ -45,10 +67,10 @@ def train(dls, path, done, back):
     with learn.no_logging(), learn.no_bar(): learn.fit_pix2pix(EPOCHS)
     learn.save('end', with_opt=True)
 
-def attempt(dls, path, seconds=None):
+def attempt(trains, photos, path, seconds=None):
     "A process that trains, killed after so many seconds: (was it killed?, batches done, batch it began with, files passed over)"
     done, (here, there) = multiprocessing.Value('i', -1), multiprocessing.Pipe(False)
-    p = multiprocessing.Process(target=train, args=(dls, path, done, there))
+    p = multiprocessing.Process(target=trains, args=(photos, path, done, there))
     p.start()
     p.join(seconds)
     killed = p.is_alive()
@@ -67,36 +89,39 @@ def same(a, b):
         return [o]
     for o in (a, b):
         for k in ('rows', 'minutes', 'legs'): del o['callbacks']['checkpoint'][k]  # they hold times
+        o['callbacks'].pop('epoch_log', None)
         # killed after its last checkpoint, a training has nothing left to do: it draws no number and sets no rate any more
         for k in ('rng', 'pct_train'): o['callbacks']['checkpoint'].pop(k, None)
         for group in o['opt'].get('param_groups', []): group.pop('lr', None)
     return all(x.equal(y) if isinstance(x, torch.Tensor) else x == y for x, y in zip(leaves(a), leaves(b), strict=True))
 
-def main(times, seed):
+def main(times, seed, what='pix2pix'):
     rng, tmp = random.Random(seed), Path(tempfile.mkdtemp())
-    dls = colorization_dls(photos(tmp/'photos'), 32, 4, num_workers=0, dl_type=ResumableDL)
+    folder = photos(tmp/'photos')
+    trains, given = (train_stages, sorted(folder.iterdir())) if what == 'recipe' else (train, colorization_dls(folder, 32, 4, num_workers=0, dl_type=ResumableDL))
     start = time.monotonic()
-    attempt(dls, tmp/'whole')
+    attempt(trains, given, tmp/'whole')
     longest = .4*(time.monotonic() - start)
     res = dict(kills=0, while_writing=0, lost_batches=[], passed_over=0, finished=0, equal=0)
     while res['kills'] < times:
         path, last, kills = tmp/f'run{res["finished"]}', 0, 0
         while True:
             more = kills < EACH and res['kills'] < times
-            killed, done, began, passed = attempt(dls, path, rng.uniform(.05, longest) if more else None)
+            killed, done, began, passed = attempt(trains, given, path, rng.uniform(.05, longest) if more else None)
             res['passed_over'] += len(passed)
             if began is not None:
                 res['lost_batches'].append(last - began)
                 last = max(done, began)
             if not killed: break
             kills, res['kills'] = kills + 1, res['kills'] + 1
-            res['while_writing'] += any((path/'models').glob('.*.part'))
+            res['while_writing'] += any((path/'models').rglob('.*.part'))
         res['finished'] += 1
         res['equal'] += same(path, tmp/'whole')
-    res['batches'] = EPOCHS*len(dls.train)
-    res['lost_batches'] = dict(most=max(res['lost_batches']), mean=round(float(np.mean(res['lost_batches'])), 2))
+    lost = res['lost_batches'] or [0]
+    res['lost_batches'] = dict(most=max(lost), mean=round(float(np.mean(lost)), 2))
+    if what != 'recipe': res['batches'] = EPOCHS*len(given.train)
     print(json.dumps(res))
 
 if __name__ == '__main__':
     multiprocessing.set_start_method('fork')
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])

@@ -21,7 +21,7 @@ from colorize_nb.commands.common import Between
 from colorize_nb.commands.demo import demo
 from colorize_nb.commands.evaluate import evaluate
 from colorize_nb.commands.recipe import recipe
-from colorize_nb.commands.train import show_epochs, train
+from colorize_nb.commands.train import train
 from colorize_nb.inference.batch import result_names
 from colorize_nb.data.batches import colorization_dls
 from colorize_nb.photos.find import find_photos
@@ -31,7 +31,10 @@ from colorize_nb.errors import ColorizeError
 from colorize_nb.inference.colorizer import Colorizer
 from colorize_nb.photos.metadata import save_photo
 from colorize_nb.files import read_whole, save_whole
-from colorize_nb.training.checkpoint import Checkpoint, ResumableDL, alone_in
+from colorize_nb.data.resumable import ResumableDL
+from colorize_nb.files import alone_in
+from colorize_nb.training.checkpoint import Checkpoint
+from colorize_nb.training.progress import ShowEpochs
 from colorize_nb.training.learner import ColorLearner, pix2pix_learner
 
 HERE = Path(__file__).parent
@@ -86,15 +89,16 @@ def colorize(weights, capfd):
 
 # Training survives
 
-def kill(times, seed):
-    p = subprocess.run([sys.executable, HERE/'kill_training.py', str(times), str(seed)], capture_output=True, text=True, env={**os.environ, 'OMP_NUM_THREADS': '1'})
+def kill(times, seed, *what):
+    p = subprocess.run([sys.executable, HERE/'kill_training.py', str(times), str(seed), *what], capture_output=True, text=True, env={**os.environ, 'OMP_NUM_THREADS': '1'})
     assert not p.returncode, p.stderr
     res = json.loads(p.stdout)
     assert res['kills'] == times and res['finished'] == res['equal'] > 0 and res['passed_over'] == 0
     return res
 
 @pytest.mark.skipif(not hasattr(os, 'fork'), reason='needs fork')
-def test_killed_at_random_moments(): kill(3, 0)
+@pytest.mark.parametrize('what', ['pix2pix', 'recipe'])
+def test_killed_at_random_moments(what): kill(3, 0, what)
 
 @pytest.mark.slow
 def test_killed_fifty_times(): record('killed', **kill(50, 1))
@@ -313,9 +317,9 @@ def test_the_demonstration_replaces_no_photo(tmp_path, fails):
 def test_two_trainings_in_one_folder(photos, tmp_path, fails):
     with alone_in(tmp_path):
         assert 'another training is at work in' in fails(train, [str(photos)], out=str(tmp_path), **TINY)
-        assert 'another training is at work in' in fails(recipe, [str(photos)], out=str(tmp_path), recipe='small')
+        assert 'another training is at work in' in fails(recipe, [str(photos)], out=str(tmp_path))
         assert not any(tmp_path.iterdir())
-    held = "import sys, time; from colorize_nb.training.checkpoint import alone_in\nwith alone_in(sys.argv[1]): print(flush=True); time.sleep(60)"
+    held = "import sys, time; from colorize_nb.files import alone_in\nwith alone_in(sys.argv[1]): print(flush=True); time.sleep(60)"
     p = subprocess.Popen([sys.executable, '-W', 'ignore', '-c', held, str(tmp_path)], stdout=subprocess.PIPE)
     try:
         p.stdout.readline()
@@ -343,7 +347,7 @@ def test_a_terminal_shows_where_training_is(photos, tmp_path):
     class Terminal(io.StringIO):
         def isatty(self): return True
     dls = colorization_dls(photos, 32, 4, num_workers=0, dl_type=ResumableDL)
-    learn = pix2pix_learner(dls, UNet(nf=2, depth=2), gan=None, path=tmp_path, cbs=show_epochs(to := Terminal()))
+    learn = pix2pix_learner(dls, UNet(nf=2, depth=2), gan=None, path=tmp_path, cbs=ShowEpochs(to := Terminal()))
     clock = itertools.count()
     with pytest.MonkeyPatch.context() as m, learn.no_bar():
         m.setattr(time, 'monotonic', lambda: next(clock))

@@ -12,8 +12,7 @@ import time
 from fastcore.script import call_parse
 from pathlib import Path
 from typing import Annotated
-from .common import Between, Seed, command, count_photos, draw_into_files, exit_code, make_folder, noting_signals, stop_when_noted
-from .train import show_epochs
+from .common import Between, Seed, command, count_photos, draw_into_files, exit_code, make_folder, noting_signals
 from ..errors import ColorizeError
 from ..inference.batch import color_photos, result_names
 
@@ -99,14 +98,16 @@ def demo_runs(
 )->list: # the files, the weights last
     "Train without and then with the adversary, and draw both"
     from fastai.callback.progress import CSVLogger
+    from colorize_nb.training.progress import ShowEpochs, StopWhen
     from colorize_nb.inference.colorizer import Colorizer
     from colorize_nb.sheets import results_sheet, save_figure
     colorizers, files = {}, []
     for title,name,gan in (('L1 only', 'l1', None), ('pix2pix', 'pix2pix', 'vanilla')):
         if note.signum: break
         print(f'{title}:', flush=True)
-        learn = demo_learner(dls, gan, seed, cbs=[CSVLogger(f'{name}.csv'), stop_when_noted(note), show_epochs()], path=out)
+        learn = demo_learner(dls, gan, seed, cbs=[CSVLogger(f'{name}.csv'), StopWhen(lambda: note.signum), ShowEpochs()], path=out)
         with learn.no_bar(): learn.fit_pix2pix(epochs)
+        note.where = learn.stop_when.where
         colorizer = colorizers[title] = Colorizer.from_learner(learn)
         colorizer.size = 3*dls.size  # whole photos are about three tiles high, and things should be as large as in training
         files += [out/f'{name}.csv', colorizer.save(out/f'{name}.safetensors')]
@@ -121,7 +122,7 @@ def demo_training(
     "Train a small pix2pix on sample tiles, first without and then with the adversary"
     from colorize_nb.data.batches import colorization_dls
     from colorize_nb.data.samples import sample_tiles
-    from colorize_nb.training.checkpoint import alone_in
+    from colorize_nb.files import alone_in
     with alone_in(out):
         dls = colorization_dls(sample_tiles(out/'tiles', 144), size=96, bs=8, min_scale=0.6, repeats=4, num_workers=0)
         print(f'Tiles of seven photos: {count_photos(dls)}', flush=True)

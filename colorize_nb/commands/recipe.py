@@ -8,50 +8,49 @@ Docs: https://colorize-nb.github.io/colorize_nb/reference/commands.recipe.html.m
 __all__ = ['recipe']
 
 # %% ../../nbs/reference/53_commands.recipe.ipynb #a2058daf
+import math
 import sys
+import time
 from fastcore.script import call_parse
 from pathlib import Path
 from typing import Annotated
-from .common import (Between, MaxUnreadable, OneOf, Precision, SaveEvery, Seed, SkipBad, Workers, command, exit_code, ignore_sigint, make_folder,
+from .common import (Between, MaxUnreadable, Precision, SaveEvery, Seed, SkipBad, Workers, check_unused, command, exit_code, ignore_sigint, make_folder,
                                          noting_signals)
 from ..errors import ColorizeError, one_line
 
 # %% ../../nbs/reference/53_commands.recipe.ipynb #7e25ca27
 def check_imagenet():
-    "See at once that the classifier's weights are there; a `ColorizeError` says how to get them"
+    "See at once that the classifiers' weights are there; a `ColorizeError` says how to get them"
+    from colorize_nb.models.perceptual import load_lite
     from colorize_nb.models.pretrained import imagenet_weights
     try: imagenet_weights()
     except RuntimeError as e: raise ColorizeError(one_line(e)) from e
+    load_lite(1)
 
-def follow_recipe(
-    name:str, # quarter, first or small
-    sources:list, # folders of photos
-    out:Path, # folder for what is written
-    minutes:float|None, # length of this leg; of 'quarter', until it is done
-    start:str|None, # weights to begin with, of 'quarter' only
-    save_every:float, # minutes between two checkpoints
-    **kwargs # what `follow` and `follow_quarter` both take
-)->bool: # is it done?
-    "Follow one of the recipes; a `ColorizeError` if an option is missing, or is none of its own"
-    if name != 'quarter' and start: raise ColorizeError(f'--from belongs to --recipe quarter, not to {name}')
-    if name == 'quarter' and not minutes: raise ColorizeError('--recipe quarter needs --minutes, the time until it is done: its stages are parts of that')
-    check_imagenet()
-    if name == 'quarter':
-        from colorize_nb.training.quarter_recipe import follow_quarter
-        return follow_quarter(sources, out, minutes=minutes, start=start, save_every=60*save_every, **kwargs)
-    from colorize_nb.training.recipe import follow
-    return follow(name, sources, out, minutes=minutes, save_every=save_every, **kwargs)
+def chosen_stages(
+    pictures:int, # length of the whole training
+    start:str|None, # weights to begin with
+    seen:int, # pictures that those have seen
+)->tuple: # of `Stage`
+    "What is to be done; a `ColorizeError` if nothing is"
+    from colorize_nb.training.recipe import FULL, left, scaled
+    if seen and not start: raise ColorizeError('--seen belongs to --from: it says what those weights have seen')
+    stages = scaled(FULL, pictures)
+    if start: stages = left(stages, max(seen, stages[0].pictures))  # the decoder knows something already
+    if not stages: raise ColorizeError(f'--seen {seen} is the whole training: --pictures must be more')
+    return stages
 
 # %% ../../nbs/reference/53_commands.recipe.ipynb #7e25ca28
 @call_parse
 @command('colorize-recipe', less=', and so does a smaller --workers')
 def recipe(
-    source:Annotated[str, {'nargs':'+'}], # folders of photos, searched recursively
-    recipe:Annotated[str, OneOf(('quarter', 'first', 'small'))]='quarter', # quarter, which made the weights in the package; first, which made version 1; small, to try
-    From:str=None, # with quarter: weights to begin with, model.safetensors or its folder; default: a classifier's
+    source:Annotated[str, {'nargs':'+'}], # folders of photos, one for each set, searched recursively
+    pictures:Annotated[int, Between(1_000, 1_000_000_000)]=2_500_000, # length of the whole training
+    From:str=None, # weights to begin with, model.safetensors or its folder, or default for the package's own; without it, a classifier's
+    seen:Annotated[int, Between(0, 1_000_000_000)]=0, # pictures that the weights of --from have seen
     out:str='trained', # folder for what is written; a training in it that is not done is continued
     skip:Annotated[str, {'nargs':'+'}]=(), # names of folders in SOURCE that are left out
-    minutes:Annotated[float, Between(0, 1_000_000)]=None, # stop after so many; the same command goes on from there. With quarter: the time until it is done
+    minutes:Annotated[float, Between(0, 1_000_000)]=None, # stop after so many; the same command goes on from there
     precision:Precision='auto',
     seed:Seed=42,
     workers:Workers=None,
@@ -62,13 +61,17 @@ def recipe(
     "Train on photos of your own as the weights in the package were trained; started again, go on"
     sources, out = [source] if isinstance(source, (str, Path)) else list(source), Path(out)
     def complain(says): print(f'colorize-recipe: {says}', file=sys.stderr)
+    if not (out/'settings.json').exists(): check_unused(out)
+    stages = chosen_stages(pictures, From, seen)
+    check_imagenet()
     make_folder(out)
-    from colorize_nb.training.checkpoint import alone_in
+    from colorize_nb.files import alone_in
+    from colorize_nb.training.recipe import train_recipe
+    until = math.inf if minutes is None else time.monotonic() + 60*minutes
     with alone_in(out), noting_signals() as note:
-        note.where = f'the recipe {recipe}'
-        done = follow_recipe(recipe, sources, out, minutes, From, save_every, skip=skip, stop=lambda: bool(note.signum), precision=precision,
-                             seed=seed, num_workers=workers, skip_bad=skip_bad, max_unreadable=max_unreadable, say=complain, wif=ignore_sigint)
-    for o in (out/'model.safetensors', out/'log.jsonl'):
-        if o.exists(): print(o)
+        note.where = 'the recipe'
+        done = train_recipe(sources, out, stages, From, stop=lambda: note.signum or time.monotonic() >= until, skip=skip, seed=seed, precision=precision, every=60*save_every,
+                            skip_bad=skip_bad, max_unreadable=max_unreadable, say=complain, num_workers=workers, wif=ignore_sigint)
+    print(out/'model.safetensors', out/'log.csv', sep='\n')
     print(f'Now: colorize PHOTO --weights {out}' if done else 'The recipe is not done yet: the same command goes on with it')
     return exit_code('colorize-recipe', note)

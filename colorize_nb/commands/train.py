@@ -16,7 +16,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated
 from .common import (Between, MaxUnreadable, OneOf, Precision, SaveEvery, Seed, SkipBad, Workers, check_unused, command, count_photos,
-                                         draw_into_files, exit_code, ignore_sigint, make_folder, noting_signals, stop_when_noted)
+                                         draw_into_files, exit_code, ignore_sigint, make_folder, noting_signals)
 from ..errors import ColorizeError
 from ..files import whole
 
@@ -47,7 +47,8 @@ def read_photos(
     "Make batches of the photos in all folders, and say what is used and what isn't"
     from colorize_nb.data.batches import colorization_dls
     from colorize_nb.photos.find import find_photos
-    from colorize_nb.training.checkpoint import ResumableDL, check_readable
+    from colorize_nb.data.resumable import ResumableDL
+    from colorize_nb.data.scan import check_readable
     source = sources[0] if len(sources) == 1 else [f for o in sources for f in find_photos(o)]
     dls = colorization_dls(source, size, bs, seed=seed, num_workers=workers, wif=ignore_sigint, dl_type=ResumableDL)
     print(count_photos(dls), flush=True)
@@ -72,7 +73,7 @@ def write_training(
     return [o for o in files if o.exists()]
 
 # %% ../../nbs/reference/52_commands.train.ipynb #fin00001
-RESULTS = 'model.safetensors', 'results.png', 'losses.png', 'preview.png', 'log.csv'
+RESULTS = 'model.safetensors', 'results.png', 'losses.png', 'preview.png', 'log.csv', 'settings.json'
 
 def read_options(
     out:Path, # a folder
@@ -100,60 +101,7 @@ def is_finished(
         return True
     return False
 
-# %% ../../nbs/reference/52_commands.train.ipynb #row00002
-def span(
-    seconds:float, # any
-)->str:
-    "Say how long that is"
-    if seconds < 90: return f'{seconds:.0f} s'
-    return f'{seconds/60:.0f} min' if seconds < 5400 else f'{seconds/3600:.1f} h'
-
-# %% ../../nbs/reference/52_commands.train.ipynb #row0002b
-def show_epochs(
-    stream=None, # where to; None: standard output
-): # a fastai `Callback`
-    "Print a row for each epoch, and where training is, with the time left of the whole"
-    from fastai.callback.core import Callback
-    class ShowEpochs(Callback):
-        order, run_valid = 59, False  # before a `CSVLogger`, which hands rows on
-        def before_fit(self):
-            self.where, self.seen = stream or sys.stdout, 0
-            self.start = self.drawn = time.monotonic()
-            self.before, self.learn.logger = self.logger, self.row
-            self.widths = [max(len(o), 9) + 1 for o in self.recorder.metric_names]
-            self.row([*self.recorder.metric_names, 'photos/s', 'left'])
-        def pace(self, done):
-            "Photos a second of this leg, and the time for the rest when `done` epochs are done"
-            rate = self.seen/max(time.monotonic() - self.start, 1e-6)
-            return f'{rate:.1f}', span((self.n_epoch - done)*self.dls.train.n/max(rate, 1e-6))
-        def row(self, log):
-            if log is vars(self.recorder).get('log'): log = [*log, *self.pace(self.epoch + 1)]
-            cells = (f'{o:.4f}' if isinstance(o, float) else str(o) for o in log)
-            self.draw('')
-            print(''.join(f'{o:<{w}}' for o,w in zip(cells, (*self.widths, 10, 0))).rstrip(), file=self.where, flush=True)
-        def draw(self, text):
-            if self.where.isatty(): print(f'\r{text}\033[K', end='', file=self.where, flush=True)
-        def after_batch(self):
-            self.seen += len(self.x)
-            if time.monotonic() - self.drawn < .5: return
-            self.drawn, part = time.monotonic(), (self.iter + getattr(self.dls.train, 'skip', 0) + 1)/self.n_iter
-            rate, left = self.pace(self.epoch + part)
-            self.draw(f'epoch {self.epoch + 1} of {self.n_epoch}: {part:.0%}, {rate} photos a second, {left} left')
-        def after_fit(self):
-            self.draw('')
-            self.learn.logger = self.before
-    return ShowEpochs()
-
 # %% ../../nbs/reference/52_commands.train.ipynb #48c18566
-def trained_network(
-    start:str, # weights, as for `find_weights`; 'default': those in the package
-): # a network that learns, and the hash of its file
-    "The network of a file of weights, to be trained on"
-    from colorize_nb.files import sha256
-    from colorize_nb.inference.weights import build_model, find_weights, read_weights
-    file = find_weights(None if start == 'default' and not Path(start).exists() else start)
-    return build_model(*read_weights(file), file).requires_grad_(True), sha256(file)[:8]
-
 def train_pix2pix(
     dls, # from `read_photos`
     out:Path, # folder for what is written
@@ -162,21 +110,24 @@ def train_pix2pix(
     **guards # `resume`, `every` and `skip_bad` of `survive`
 )->list: # the files written
     "Train from the beginning or from a checkpoint, until it is done or a signal comes, and write what came of it"
-    from fastai.callback.progress import CSVLogger
     from fastai.torch_core import set_seed
+    from colorize_nb.files import sha256
     from colorize_nb.training.callbacks import Preview
     from colorize_nb.training.checkpoint import survive
     from colorize_nb.training.learner import pix2pix_learner
+    from colorize_nb.training.progress import EpochLog, ShowEpochs, StopWhen
+    from colorize_nb.training.recipe import trained_network
     o = SimpleNamespace(**options)
     set_seed(o.seed)
-    G, start = trained_network(options['from']) if options['from'] else (None, None)
-    settings = {**{k: v for k,v in options.items() if k != 'source'}, 'bs': dls.train.bs, 'from': start}
+    G, file = trained_network(options['from']) if options['from'] else (None, None)
+    settings = {**{k: v for k,v in options.items() if k != 'source'}, 'bs': dls.train.bs, 'from': file and sha256(file)[:8]}
     preview = Preview(max(1, o.epochs*len(dls.train)//8), file=out/'preview.png')
     gan = None if o.gan == 'none' else o.gan
     learn = pix2pix_learner(dls, G, nf=o.nf, gan=gan, l1_weight=o.l1, lr=o.lr, ema=o.ema or None, precision=o.precision, path=out,
-                            cbs=[CSVLogger('log.csv'), preview, stop_when_noted(note), show_epochs()])
+                            cbs=[EpochLog(out/'log.csv', 'pix2pix'), preview, StopWhen(lambda: note.signum), ShowEpochs()])
     def fit(learn):
         with learn.no_bar(): learn.fit_pix2pix(o.epochs)
+        note.where = learn.stop_when.where
     def finish(learn): return write_training(learn, 'pix2pix' if gan else 'L1 only', out)
     return survive(learn, fit, finish, settings, seed=o.seed, say=complain, **guards)
 
@@ -212,7 +163,7 @@ def train(
         return 0
     draw_into_files()
     make_folder(out)
-    from colorize_nb.training.checkpoint import alone_in
+    from colorize_nb.files import alone_in
     with alone_in(out), noting_signals() as note:
         dls = read_photos(sources, size, bs, seed, workers, max_unreadable, From)
         with whole(out/'training.json') as f: f.write(json.dumps(dict(options=options), indent=1).encode())

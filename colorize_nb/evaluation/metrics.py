@@ -6,7 +6,7 @@ Docs: https://colorize-nb.github.io/colorize_nb/course/evaluation.metrics.html.m
 
 # %% auto #0
 __all__ = ['psnr', 'colorfulness', 'delta_colorfulness', 'ssim', 'lpips_net', 'lpips', 'frechet_distance', 'inception_features',
-           'ColorMetric', 'PSNR', 'SSIM', 'Colorfulness', 'DeltaColorfulness']
+           'lightness', 'ColorMetric', 'PSNR', 'SSIM', 'Colorfulness', 'DeltaColorfulness']
 
 # %% ../../nbs/course/10_evaluation.metrics.ipynb #22c5d143
 import torch
@@ -105,6 +105,12 @@ def inception_features(): # a function: RGB in [0,1], (B,3,H,W) -> (B,2048)
     return lambda rgb: net.to(rgb.device)((rgb.clamp(0, 1)*255).round().byte())
 
 # %% ../../nbs/course/10_evaluation.metrics.ipynb #8c53b8f8
+def lightness(
+    learn, # whose batch is (L, ab), or (what the network is shown, …) and (ab, L)
+)->Tensor: # L (B,1,H,W) in [-1,1]
+    "The photos' own lightness in a batch: what predictions are painted on"
+    return learn.yb[1] if len(learn.yb) > 1 else learn.xb[0]
+
 class ColorMetric(Metric):
     "Average a score of RGB batches over all pictures, for a learner that predicts ab from L"
     def __init__(self,
@@ -117,9 +123,9 @@ class ColorMetric(Metric):
     def reset(self): self.total, self.count = 0., 0
     @torch.no_grad()
     def accumulate(self, learn):
-        "Score `learn.pred` (and `learn.yb[0]`), ab (B,2,H,W), with the lightness `learn.xb[0]` (B,1,H,W)"
+        "Score `learn.pred` (and `learn.yb[0]`), ab (B,2,H,W), with the `lightness` of the batch"
         colors = (learn.pred, learn.yb[0]) if self.truth else (learn.pred,)
-        score = learn.to_detach(self.func(*[net_to_rgb(learn.xb[0], ab) for ab in colors]))
+        score = learn.to_detach(self.func(*[net_to_rgb(lightness(learn), ab) for ab in colors]))
         self.total += score.sum().item()
         self.count += len(score)
     @property

@@ -151,6 +151,7 @@ def build_model(
     except ColorizeError as e: raise ColorizeError(f'cannot use {file}: {e}') from None
     except (TypeError, ValueError, RuntimeError, IndexError, KeyError, AttributeError) as e:
         raise ColorizeError(f"cannot use {file}: {arch} can't be built from its header ({one_line(e)})") from e
+    tensors = getattr(cls, 'renamed', dict)(tensors)  # of files that are older than some names
     why = misfit(model.state_dict(), tensors)
     if why: raise ColorizeError(f"cannot use {file}: its tensors don't fit a {arch}: {why}")
     tensors = {k: t.float() if t.is_floating_point() else t for k,t in tensors.items()}

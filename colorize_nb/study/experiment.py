@@ -38,7 +38,9 @@ from ..photos.photo import to_image
 from ..sheets import save_strip
 from ..training.adversary import StatefulCallback
 from ..training.callbacks import EMA
-from ..training.checkpoint import ResumableDL, check_readable, survive
+from ..data.resumable import ResumableDL
+from ..data.scan import check_readable
+from ..training.checkpoint import survive
 from ..training.learner import ColorLearner, pix2pix_learner
 
 # %% ../../nbs/reference/60_study.experiment.ipynb #3d36b39b

@@ -11,6 +11,7 @@ __all__ = ['paper_adam', 'StatefulCallback', 'AdversaryMetric', 'Recorded', 'Opp
 import torch
 from fastai.vision.all import Callback, L, Metric, MixedPrecision, OptimWrapper, nn
 from functools import partial
+from ..evaluation.metrics import lightness
 from .losses import GANLoss
 
 # %% ../../nbs/course/07_training.adversary.ipynb #580d0779
@@ -90,14 +91,15 @@ class Adversary(Opponent):
         self.D, self.gan, self.weight = D, GANLoss(gan), weight
         self.lr_mult, self.opt_func, self.d_opt = lr_mult, opt_func, None
         self.history = dict(gan=[], d_real=[], d_fake=[])
-    def after_pred(self):                                  # x (B,1,H,W); y and pred (B,2,H,W)
+    def after_pred(self):
         self.D.requires_grad_(True)
-        real, fake = self.D(self.x, self.y), self.D(self.x, self.pred.detach())  # logits, (B,1,h,w) both
+        L, ab = lightness(self.learn), self.yb[0]          # (B,1,H,W), (B,2,H,W); as large as pred
+        real, fake = self.D(L, ab), self.D(L, self.pred.detach())   # logits, (B,1,h,w) both
         self.step(self.gan.d_loss(real, fake))
         self.record(d_real=self.gan.prob(real), d_fake=self.gan.prob(fake))
     def after_loss(self):
         self.D.requires_grad_(False)                       # the gradient goes through D, not into it
-        g = self.gan.g_loss(self.D(self.x, self.pred))     # a scalar
+        g = self.gan.g_loss(self.D(lightness(self.learn), self.pred))  # a scalar
         self.learn.loss_grad = self.loss_grad + self.weight*g
         self.record(gan=g)
     metrics = property(lambda self: L(AdversaryMetric(self, o) for o in self.history))

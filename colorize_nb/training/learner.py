@@ -126,15 +126,15 @@ def pix2pix_learner(
     "pix2pix for colorization: a `ColorLearner` whose model is the generator, with the `Adversary` as a callback"
     if G is None: G = UNet(nf=nf, depth=min(8, int(np.log2(dls.size))))
     if D is None and gan is not None: D = PatchGAN(nf=nf)
-    own = usual_callbacks(D, gan, gan_weight, lr_mult, ema, precision, dls.device)
+    if precision == 'auto': precision = best_precision(torch.device(dls.device or default_device()), G.to(dls.device or default_device()), getattr(dls, 'size', 128))
+    own = usual_callbacks(D, gan, gan_weight, lr_mult, ema, precision)
     metrics = [l1, *(own[0].metrics if gan else ()), PSNR(), Colorfulness(), *L(metrics)]
     return ColorLearner(dls, G.to(memory_format=torch.channels_last), loss_func=WeightedL1(l1_weight), lr=lr, metrics=metrics,
                         cbs=own + L(cbs), **{'opt_func': paper_adam, **kwargs})
 
 # %% ../../nbs/course/09_training.learner.ipynb #75245827
-def usual_callbacks(D, gan, weight, lr_mult, ema, precision, device)->L:
+def usual_callbacks(D, gan, weight, lr_mult, ema, precision)->L:
     "The adversary, the average and the precision, as far as they are wanted"
-    if precision == 'auto': precision = best_precision(device or default_device())
     if precision not in ('fp32', 'bf16', 'fp16'): raise ValueError(f"precision is 'fp32', 'bf16', 'fp16' or 'auto', not {precision!r}")
     cbs = L()
     if gan is not None: cbs.append(Adversary(D.to(memory_format=torch.channels_last), gan, weight, lr_mult))
