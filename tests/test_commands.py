@@ -177,7 +177,7 @@ def test_colorize_goes_on_past_a_bad_file(trained, tmp_path):
     res = command('colorize', 'text.jpg', 'missing.jpg', 'good.jpg', '--recolour', '--weights', trained.folder, cwd=tmp_path)
     assert res.rc == 1 and res.out.split() == ['good_colour.jpg'] and (tmp_path/'good_colour.jpg').exists()
     err = lines(res.err)
-    assert len(err) == 3 and 'text.jpg' in err[0] and 'missing.jpg' in err[1] and '3 photos: 1 coloured, 2 failed (text.jpg, missing.jpg); ' in err[2]
+    assert len(err) == 3 and 'missing.jpg' in err[0] and 'text.jpg' in err[1] and '3 photos: 1 coloured, 2 failed (text.jpg, missing.jpg); ' in err[2]  # names first, then what takes PyTorch
 
 def test_colorize_searches_folders_and_patterns(trained, tmp_path):
     for o in ('in/a.jpg', 'in/deep/a.jpg', 'in/deep/er/b.png', 'x1.png', 'x2.png'):

@@ -1,19 +1,22 @@
-"colorize-ray: every photo once, an actor that is killed loses nothing, what cannot be read is named"
-import os, signal, sys, time
+"colorize --on ray: every photo once, a process that is killed loses nothing, all options as without"
+import os, signal, socket, subprocess, sys, time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
 import numpy as np
 import pytest
+import torch
 from fastcore.script import CliError
 from PIL import Image
 
-from colorize_nb.commands.ray import colorize_ray, plan
-from colorize_nb.inference.actors import ColorActor, color_in_actors, on_ray
-from colorize_nb.models.unet import UNet
-from colorize_nb.inference.batch import settings_of
+from colorize_nb.commands.colorize import colorize
+from colorize_nb.inference.batch import color_photo, plan, settings_of
+from colorize_nb.inference.cluster import on_cluster, ray_on
 from colorize_nb.inference.colorizer import Colorizer
+from colorize_nb.models.quarter import QuarterUNet
+from colorize_nb.models.unet import UNet
 from colorize_nb.photos.metadata import save_photo
 
 class Noting(Colorizer):
@@ -23,12 +26,6 @@ class Noting(Colorizer):
         with open(self.notes, 'a') as f: f.write(f'{os.getpid()} {photo.size[0]}\n')
         time.sleep(self.seconds)
         return super().__call__(photo, *args, **kwargs)
-
-@pytest.fixture
-def colorizer(tmp_path):
-    res = Noting(UNet(nf=4, depth=4), size=32)
-    res.notes = tmp_path/'notes'
-    return res
 
 def seen(colorizer): return [tuple(map(int, o.split())) for o in colorizer.notes.read_text().splitlines()]
 
@@ -42,80 +39,106 @@ def photos(tmp_path):
     return tmp_path/'in'
 
 @pytest.fixture
-def weights(tmp_path): return str(Colorizer(UNet(nf=4, depth=4), size=32).save(tmp_path/'weights'))
+def weights(tmp_path):
+    torch.manual_seed(0)
+    return str(Colorizer(QuarterUNet(decoder=(12, 8, 8, 8)), size=32).save(tmp_path/'weights'))
 
 def names(folder): return sorted(str(o.relative_to(folder)) for o in folder.rglob('*') if o.is_file())
 def expected(photos): return sorted(o.replace('.jpg', '_colour.jpg') for o in names(photos))
 
-def test_names(photos, tmp_path):
-    files, results, _ = plan(photos, tmp_path/'out', True)
-    assert len(files) == 40 and sorted(str(o.relative_to(tmp_path/'out')) for o in results) == expected(photos)
-    for o in ('0.png', '0.bmp'): Image.open(photos/'0.jpg').save(photos/o)
-    assert {o.name for o in plan(photos, tmp_path/'out')[1] if o.name.startswith('0_')} == {'0_colour.jpg', '0_colour.png', '0_colour_2.png'}
-    assert len(plan(photos/'*.jpg', tmp_path/'out')[0]) == 14
-
-def test_an_actor_colours_its_block(colorizer, tmp_path):
-    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b'/caf\xe9.jpg'))
-    Image.new('RGB', (8, 8), 'red').save(odd, 'JPEG')
-    (tmp_path/'text.jpg').write_text('no photo')
-    files = [odd, tmp_path/'text.jpg', tmp_path/'gone.jpg', odd]
-    results = [tmp_path/'1.jpg', tmp_path/'2.jpg', tmp_path/'3.jpg', tmp_path/'no'/'folder.jpg']
-    done = ColorActor(colorizer)(dict(i=range(4), photo=map(os.fsencode, files), to=map(os.fsencode, results)))
-    assert [o.decode().count(str(f)) for o,f in zip(done['outcome'][1:3], files[1:3])] == [1, 1] and b'folder.jpg' in done['outcome'][3]
-    assert not done['outcome'][0] and results[0].exists() and not any(b'\n' in o for o in done['outcome'])
-
-@pytest.mark.parametrize('change, says', [(dict(source='none'), 'no such folder or photo: none'), (dict(actors=0), '--actors must be at least 1'), (dict(weights='none.safetensors'), 'none.safetensors'),
+@pytest.mark.parametrize('change, says', [(dict(on='rey'), "--on is ray, or the address of a Ray cluster such as ray://head:10001, not 'rey'"), (dict(weights='none.safetensors'), 'none.safetensors'),
                                          (dict(saturation=-1.), '--saturation must be')])
 def test_refused_before_ray_starts(change, says, photos, weights, tmp_path):
-    args = {**dict(source=str(photos), dest=str(tmp_path/'out'), weights=weights), **change}
-    with mock.patch('colorize_nb.commands.ray.on_ray', side_effect=AssertionError), pytest.raises(CliError, match=says) as e: colorize_ray(**args)
-    assert str(e.value).startswith('colorize-ray: ') and '\n' not in str(e.value)
+    with mock.patch('colorize_nb.inference.cluster.ray_on', side_effect=AssertionError), pytest.raises(CliError, match=says) as e:
+        colorize(str(photos), **{**dict(out=str(tmp_path/'out'), weights=weights, on='ray'), **change})
+    assert str(e.value).startswith('colorize: ') and '\n' not in str(e.value)
 
 def test_ray_is_not_installed(photos, weights, tmp_path):
-    with mock.patch.dict(sys.modules, {'ray': None}), pytest.raises(CliError, match=r"pip install '.\[ray\]'"): colorize_ray(str(photos), str(tmp_path/'out'), weights)
+    with mock.patch.dict(sys.modules, {'ray': None}), pytest.raises(CliError, match=r"pip install '.\[ray\]'"): colorize(str(photos), out=str(tmp_path/'out'), weights=weights, on='ray')
 
 def test_all_is_done_already(photos, weights, tmp_path, capsys):
     mark = settings_of(Colorizer.from_pretrained(weights))
-    for o in plan(photos, tmp_path/'out')[1]:
-        o.parent.mkdir(exist_ok=True)
-        save_photo(Image.new('RGB', (8, 8)), o, mark=mark)
-    assert colorize_ray(str(photos), str(tmp_path/'out'), weights, resume=True) == 0
+    for o in plan([photos], tmp_path/'out').outcomes:
+        o.results[0].parent.mkdir(exist_ok=True)
+        save_photo(Image.new('RGB', (8, 8)), o.results[0], mark=mark)
+    assert colorize(str(photos), out=str(tmp_path/'out'), weights=weights, resume=True, on='ray') == 0
     assert '14 photos: 14 done already; ' in capsys.readouterr().err
 
 @pytest.mark.slow
-@pytest.mark.parametrize('killed', [False, True], ids=['two actors', 'one of them is killed'])
-def test_every_photo_once(killed, colorizer, photos, tmp_path):
-    files, results, _ = plan(photos, tmp_path/'out', True)
-    for o in results: o.parent.mkdir(parents=True, exist_ok=True)
-    colorizer.seconds, done = 0.3, []
-    with on_ray(2) as ray:
-        ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # the actors cannot import this file
-        for i,error in color_in_actors(ray, colorizer, files, results, per_block=4):
-            assert not error
-            done.append(i)
-            if killed and len(done) == 4: os.kill(seen(colorizer)[-1][0], signal.SIGKILL)
-    assert sorted(done) == list(range(40)) and all(Image.open(b).size == Image.open(a).size for a,b in zip(files, results))
+@pytest.mark.parametrize('killed', [False, True], ids=['two processes', 'one of them is killed'])
+def test_every_photo_once(killed, photos, tmp_path):
+    colorizer, done = Noting(UNet(nf=4, depth=4), size=32), []
+    colorizer.notes, colorizer.seconds = tmp_path/'notes', 0.3
+    jobs = plan([photos], tmp_path/'out', recursive=True).outcomes
+    for o in jobs: o.results[0].parent.mkdir(parents=True, exist_ok=True)
+    import ray
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # the processes cannot import this file
+    for i, res in on_cluster(partial(job, colorizer), jobs, cpus=2):
+        assert res.status == 'coloured' and res.photo == jobs[i].photo
+        done.append(i)
+        if killed and len(done) == 4: os.kill(seen(colorizer)[-1][0], signal.SIGKILL)
+    assert sorted(done) == list(range(40)) and all(Image.open(o.results[0]).size == Image.open(o.photo).size for o in jobs)
     pids, widths = zip(*seen(colorizer))
     assert set(widths) == set(range(20, 60)) and len(set(pids)) == (3 if killed else 2)
-    assert 0 < len(widths) - 40 <= 8 if killed else len(widths) == 40
-    assert names(tmp_path/'out') == expected(photos)
+    assert len(widths) in ((40, 41) if killed else (40,)) and names(tmp_path/'out') == expected(photos)
+
+def job(colorizer, o): return color_photo(colorizer, o.photo, o.results)
+
+def ends(item):
+    if item == 1: os._exit(1)
+    return item
 
 @pytest.mark.slow
-def test_unreadable_and_resume(photos, weights, tmp_path, capsys):
-    (photos/'text.jpg').write_text('no photo')
-    args = dict(source=str(photos), dest=str(tmp_path/'out'), weights=weights, recursive=True, recolour=True, actors=2)
-    assert colorize_ray(**args) == 1
-    said = capsys.readouterr()
-    assert len(said.out.splitlines()) == 40 and len(said.err.splitlines()) == 2
-    assert f'cannot read {photos/"text.jpg"}' in said.err and '41 photos: 40 coloured, 1 failed (' in said.err
-    (photos/'text.jpg').unlink()
-    first, kept = tmp_path/'out'/'0_colour.jpg', tmp_path/'out'/'a'/'1_colour.jpg'
-    first.unlink()
-    before = kept.stat().st_mtime_ns
-    assert colorize_ray(**args, resume=True) == 0
-    said = capsys.readouterr()
-    assert said.out.splitlines() == [str(first)] and '40 photos: 1 coloured, 39 done already; ' in said.err
-    assert kept.stat().st_mtime_ns == before and names(tmp_path/'out') == expected(photos)
+def test_an_item_that_ends_every_process_is_given_up_and_a_stop_begins_nothing():
+    import ray
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    done = dict(on_cluster(ends, [0, 1, 2, 3], cpus=2))
+    assert isinstance(done.pop(1), ray.exceptions.WorkerCrashedError) and done == {0: 0, 2: 2, 3: 3}
+    done = []
+    for o in on_cluster(ends, [0, 2, 3, 4, 5], stop=lambda: len(done) > 0, cpus=1): done.append(o)
+    assert len(done) == 2  # the first answer came when the second was in hand
+    with pytest.raises(ValueError, match='cannot colour: division by zero'): list(on_cluster(partial(divmod, 1), [0], cpus=1))
+    with pytest.raises(ValueError, match='no GPU is free on the cluster'): list(on_cluster(ends, [0], gpu=True, cpus=1))
+
+@pytest.mark.slow
+def test_all_options_are_as_without_a_cluster(photos, weights, tmp_path, capsys, monkeypatch):
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b'/caf\xe9.png'))
+    Image.new('RGB', (60, 40), 'red').save(odd, 'PNG')
+    (tmp_path/'text.jpg').write_text('no photo')
+    args = dict(weights=weights, recolour=True, compare=True, format='webp', quality=50, descreen=True, size=48, saturation=1.5, report=True)
+    for on in (None, 'ray'):
+        folder, hint = tmp_path/str(on), ['5,5,#ff0000', '30,20,#00ff00']
+        assert colorize(str(odd), str(tmp_path/'text.jpg'), str(photos), on=on, out=str(folder), **args) == 1
+        said = capsys.readouterr()
+        assert len(said.out.splitlines()) == 2*15 + 1 and 'text.jpg: not an image file' in said.err and '16 photos: 15 coloured, 1 failed (' in said.err
+        assert 'no screen was found' in said.err and (folder/'colorize_report.csv').exists()
+        assert colorize(str(odd), on=on, out=str(folder/'hinted.png'), hint=hint, **{**args, 'format': None, 'report': False}) == 0
+        before = {o: o.stat().st_mtime_ns for o in folder.glob('*.webp')}
+        (folder/'0_colour.webp').unlink()
+        assert colorize(str(odd), str(photos), on=on, out=str(folder), resume=True, **args) == 0
+        said = capsys.readouterr()
+        assert '15 photos: 1 coloured, 14 done already; ' in said.err and {o: o.stat().st_mtime_ns for o in before if o.name[:2] != '0_'}.items() <= before.items()
+    results = [o for o in names(tmp_path/'None') if 'report' not in o]
+    assert results == [o for o in names(tmp_path/'ray') if 'report' not in o] and len(results) == 32
+    for o in results: assert (tmp_path/'None'/o).read_bytes() == (tmp_path/'ray'/o).read_bytes(), o
+
+@pytest.mark.slow
+def test_an_address(photos, weights, tmp_path, capsys):
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        port = s.getsockname()[1]
+    with pytest.raises(CliError, match=f'no Ray cluster at 127.0.0.1:{port}'): colorize(str(photos), out=str(tmp_path/'out'), weights=weights, on=f'127.0.0.1:{port}', recolour=True)
+    env = {**os.environ, 'RAY_USAGE_STATS_ENABLED': '0'}
+    ray = str(Path(sys.executable).parent/'ray')
+    head = subprocess.Popen([ray, 'start', '--head', '--block', '--node-ip-address=127.0.0.1', f'--port={port}', '--num-cpus=2', '--include-dashboard=false', f'--temp-dir={tmp_path}/ray'],
+                            env=env, stdout=subprocess.PIPE, text=True)
+    try:
+        while 'Ray runtime started' not in (line := head.stdout.readline()): assert line
+        assert colorize(str(photos), out=str(tmp_path/'out'), weights=weights, on=f'127.0.0.1:{port}', recursive=True, recolour=True) == 0
+    finally:
+        head.terminate()
+        head.wait()
+    assert '40 photos: 40 coloured; ' in capsys.readouterr().err and names(tmp_path/'out') == expected(photos)
 
 def processes(): return {int(o.name) for o in Path('/proc').iterdir() if o.name.isdigit()}
 
@@ -131,6 +154,6 @@ def listening(pids):
 @pytest.mark.skipif(not Path('/proc/net/tcp').exists(), reason='reads what Linux says of open ports')
 def test_ray_listens_to_this_machine_alone():
     before = processes()
-    with on_ray(1): heard = listening(processes() - before | {os.getpid()})
+    with ray_on(cpus=1): heard = listening(processes() - before | {os.getpid()})
     loopback = {'0100007F', '0'*24 + '01000000', '0'*16 + 'FFFF0000' + '0100007F'}  # of IPv4, IPv6, and IPv4 in IPv6
     assert heard and heard <= loopback

@@ -8,12 +8,14 @@ from pathlib import Path
 
 warnings.filterwarnings('ignore', '.*torch.jit.script')
 
+import numpy as np
 import torch
 from fastai.torch_core import set_seed
 
 from colorize_nb.data.aged import aged_dls
 from colorize_nb.data.scan import choose_photos
-from colorize_nb.evaluation.compare import compare
+from colorize_nb.evaluation.compare import FACTORS, figures_at, grey_figures, shares
+from colorize_nb.evaluation.folder import ColorPhotos, predict_ab
 from colorize_nb.inference.colorizer import Colorizer
 from colorize_nb.models.perceptual import load_lite
 from colorize_nb.models.quarter import QuarterUNet
@@ -79,8 +81,16 @@ def main(out, folders, judged, minutes, size, precision, only):
     for name, entry in res['entries'].items():
         if 'figures' in entry: continue
         colorizer = Colorizer(Colorizer.from_pretrained(folder(out, name)/'all.safetensors').model, size)
-        entry['figures'] = {k: compare({name: colorizer}, v, at=(.7,), judges=dict(lite2=lambda x: lite2.embed(x*2 - 1))) for k, v in judged(held).items()}
+        entry['figures'] = {k: score(colorizer, v, dict(lite2=lambda x: lite2.embed(x*2 - 1))) for k, v in judged(held).items()}
         file.write_text(json.dumps(res, indent=1))
+
+def score(colorizer, files, judges, at=.7, size=128):
+    "PSNR above grey's, SSIM and the judge's distance as a part of grey's, at 70% of the truth's colour; the share of it at the network's own strength"
+    rgb = torch.cat([x for _, x in ColorPhotos(files, size)])
+    ab, grey = torch.cat([predict_ab(colorizer, x) for x in rgb.split(16)]), grey_figures(rgb, judges)
+    have = shares(rgb, ab)
+    factor = float(np.interp(at, have, FACTORS))
+    return dict(photos=len(rgb), own=float(np.interp(1, FACTORS, have)), **figures_at(rgb, ab, factor, grey, judges))
 
 def folder(out, name): return out/name.replace(' ', '_').replace('/', 'by')
 

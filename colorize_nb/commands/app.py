@@ -17,7 +17,6 @@ import threading
 import webbrowser
 from contextlib import suppress
 from fastcore.basics import patch
-from fastcore.script import call_parse
 from pathlib import Path
 from typing import Annotated
 from .common import Between, Device, Weights, command
@@ -289,7 +288,6 @@ def _check_free(port):
         try: s.bind(('127.0.0.1', port))
         except OSError: raise ColorizeError(f'port {port} is taken: choose another --port, or none') from None
 
-@call_parse
 @command('colorize-app')
 def colorize_app(
     port:Annotated[int, Between(1024, 65_535)]=None, # where the page is served, on this computer only; default: the first that is free from 7860 on

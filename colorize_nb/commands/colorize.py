@@ -8,15 +8,19 @@ Docs: https://colorize-nb.github.io/colorize_nb/reference/commands.colorize.html
 __all__ = ['colorize']
 
 # %% ../../nbs/reference/51_commands.colorize.ipynb #54fe2782
+import os
 import re
 import sys
 import time
-from fastcore.script import call_parse
+from argparse import SUPPRESS
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated
-from .common import Between, Device, OneOf, Saturation, Weights, command
-from ..errors import ColorizeError
-from ..inference.batch import RESULTS, color_photos, failed, gather, is_file_name, left_out, result_names, sum_up, write_report
+from .common import Between, Device, OneOf, Saturation, Weights, command, noting_signals
+from ..errors import ColorizeError, printable
+from ..inference.batch import color_photo, left_out, plan, run, summary
+from ..inference.cluster import check_address
+from ..inference.report import write_report
 
 # %% ../../nbs/reference/51_commands.colorize.ipynb #hnt00001
 def _point(
@@ -27,116 +31,93 @@ def _point(
     if not m: raise ColorizeError(f'--hint is x,y,#rrggbb, such as 640,200,#c02020, not {text!r}')
     return int(m[1]), int(m[2]), m[3]
 
-# %% ../../nbs/reference/51_commands.colorize.ipynb #outf0001
-def _one_result(
-    out:Path, # a file
-    photos:list, # files
-    endings:tuple, # for each result
-    format:str|None, # that was asked for
-)->list: # as of `result_names`
-    "What the results of one photo are called if the user names them (`ColorizeError` if they can't be)"
-    from colorize_nb.photos.metadata import is_ours
-    if len(photos) > 1: raise ColorizeError(f'--out {out} is the name of one result, but there are {len(photos)} photos: name a folder')
-    if out.suffix.lower() not in RESULTS: raise ColorizeError(f'--out ends in .jpg, .png, .tif or .webp, not in {out.suffix}')
-    if format and RESULTS[out.suffix.lower()] != format: raise ColorizeError(f'--out {out} and --format {format} contradict each other')
-    names = [out.with_name(f'{out.stem}{o}{out.suffix}') for o in endings]
-    for o in names:
-        if o.exists() and (not is_ours(o) or o.samefile(photos[0])):
-            raise ColorizeError(f'{o} is there already, and is no result of colorize: choose another --out')
-    return [names]
-
-# %% ../../nbs/reference/51_commands.colorize.ipynb #outf0002
-def _say(
-    text:str, # a line; nothing is said if it is empty
-):
-    "Say something that is no name of a result, on the error output"
+# %% ../../nbs/reference/51_commands.colorize.ipynb #outf0004
+def _say(text):
+    "Say something that is no name of a result, on the error output; nothing if it is empty"
     if text: print(f'colorize: {text}', file=sys.stderr)
 
-def _account(
-    asked:tuple, # files, folders and patterns, as typed
-    photos:list, # files
-    outcomes:list, # for each, of `color_photos`
-    left:dict, # pictures that were left out, from `gather`
-    seconds:float, # that it took
-):
-    "Say what became of all files"
-    if len(asked) == 2 and failed(outcomes[-1]) and not Path(asked[1]).exists():
-        _say(f'if {asked[1]} is to be the result: colorize {asked[0]} --out {asked[1]}')
-    for o in (left_out(left), sum_up(photos, outcomes, seconds)): _say(o)
+def _meant(paths):
+    "What somebody may have meant who typed names of which some are not there, in lines"
+    there = [os.path.lexists(o) for o in paths]
+    for i,j in combinations(range(len(paths) + 1), 2):
+        name = ' '.join(paths[i:j])
+        if 2 <= j - i < 9 and not all(there[i:j]) and os.path.exists(name): yield f"if one photo is meant: colorize '{printable(name)}'"
+    if there == [True, False] and Path(paths[1]).suffix: yield f'if {printable(paths[1])} is to be the result: colorize {printable(paths[0])} --out {printable(paths[1])}'
 
-# %% ../../nbs/reference/51_commands.colorize.ipynb #8e4f2a25
-def _found(
-    paths:tuple, # files, folders and patterns, as typed
-    out:Path|None, # as for `gather`, likewise the next two
-    recursive:bool,
-    resume:bool,
-    max_pixels:int|None, # of the largest photo; None: Pillow's limit
-)->tuple: # as of `gather`
-    "Find photos, and say where there are none"
-    if max_pixels:
-        from colorize_nb.photos.formats import pixel_limit
-        pixel_limit(max_pixels)
-    photos, folders, wrong, left = gather(paths, out, recursive, resume)
-    for o in wrong: _say(o)
-    if not photos: _say(left_out(left))
-    return photos, folders, wrong, left
-
-# %% ../../nbs/reference/51_commands.colorize.ipynb #outf0004
-def _folder(
-    path:str, # a file, a folder or a pattern
-)->Path:
+def _folder(path):
     "The folder, or that of the file, or of the first part of a pattern"
-    path = Path(path)
-    return path if path.is_dir() else next(o for o in path.parents if o.is_dir())
+    return next(o for o in (Path(path), *Path(path).parents) if o.is_dir())
 
-def _colorizer(
-    weights:str|None, # as for `Colorizer.from_pretrained`
-    device:str, # likewise
-    size:int|None, # short side of what its network sees; None: what the weights were made for
-    hints:list, # that it shall take
-): # a `Colorizer`
+def _colorizer(weights, device, hints):
     "Load a colorizer (`ColorizeError` if it takes no hints, and there are some)"
     from colorize_nb.inference.colorizer import Colorizer
     res = Colorizer.from_pretrained(weights, device=device)
-    res.size = size or res.size
     if hints and not res.takes_hints: raise ColorizeError('--hint needs a network that takes hints; this one takes none')
     return res
 
+# %% ../../nbs/reference/51_commands.colorize.ipynb #pipe0001
+def _pipe(weights, device, format, options):
+    "Colour the photo on the standard input, to the standard output (`ColorizeError` if that is a terminal, or no photo comes)"
+    from io import BytesIO
+    from colorize_nb.inference.batch import settings_of
+    from colorize_nb.photos.formats import open_image, reading
+    if sys.stdout.isatty(): raise ColorizeError('the result would go into the terminal: colorize - > new.png')
+    data, result = sys.stdin.buffer.read(), BytesIO()
+    with reading('the photo in the pipe'), open_image(BytesIO(data)) as img: kind = img.format
+    format = format or dict(JPEG='jpg', MPO='jpg', TIFF='tif', WEBP='webp').get(kind, 'png')
+    colorizer = _colorizer(weights, device, options['hints'])
+    res = color_photo(colorizer, BytesIO(data), [result], settings_of(colorizer, **options), format=format, **options)
+    if res.status == 'failed': raise ColorizeError(res.says)
+    for o in res.notes if res.status == 'coloured' else ['the photo has colours already, so it was left alone; --recolour colours it']: _say(o)
+    sys.stdout.buffer.write(result.getvalue() if res.status == 'coloured' else data)
+    return 0
+
 # %% ../../nbs/reference/51_commands.colorize.ipynb #c0105e17
-@call_parse
 @command('colorize')
 def colorize(
-    *photo:Annotated[str, {'nargs':'+', 'metavar':'PHOTO'}], # photos, folders of photos, or patterns such as 'scans/*.jpg'
+    *photo:Annotated[str, {'nargs':'+', 'metavar':'PHOTO'}], # photos, folders of photos, or patterns such as 'scans/*.jpg'; - reads one from a pipe and writes to one
     out:str=None, # folder for the results, or for one photo the name of its result, such as new.jpg; default: beside each photo
     suffix:str='_colour', # what the name of a result has more than its photo's
-    format:Annotated[str, OneOf(('jpg', 'png', 'tif', 'webp'))]=None, # of the results, jpg, png, tif or webp; default: the photo's
+    format:Annotated[str, OneOf(('jpg', 'jpeg', 'png', 'tif', 'tiff', 'webp'))]=None, # of the results, jpg, png, tif or webp; default: the photo's
     quality:Annotated[int, Between(1, 100)]=None, # of JPEG and WebP; default: 99, and without loss
+    depth:Annotated[int, OneOf((8, 16))]=16, # most bits a channel: TIFF and PNG of 16 stay what they are, 8 makes them smaller
     weights:Weights=None,
     size:Annotated[int, Between(16, 2048)]=None, # short side of what the network sees, pixels; default: what the weights were made for
     saturation:Saturation=1.,
     hint:Annotated[str, {'action':'append', 'metavar':'X,Y,#RRGGBB'}]=None, # a colour at a point of one photo, in pixels of the upright photo; as often as you like
     device:Device='auto',
+    on:str=None, # the cluster that colours: ray for this machine or the one that RAY_ADDRESS names, or an address such as ray://head:10001
     compare:bool=False, # also write x_colour_compare.jpg: before and after, side by side
     recolour:bool=False, # colour photos that have colours already, too; without it they are left alone. Sepia and tinted prints count as grey
-    report:bool=False, # also write colorize_report.html: a page with before and after of every photo
+    recolor:Annotated[bool, {'help':SUPPRESS}]=False, # the same
+    report:bool=False, # also write colorize_report.html, a page with before and after of every photo, and the same as a table, .csv
     recursive:bool=False, # search folders in folders too; in --out they are made again
     resume:bool=False, # leave out photos whose results are there, made with the same settings
     lenient:bool=False, # take what there is of a truncated file
     descreen:bool=False, # blur the dots of a newspaper's picture away, in the result too
     max_pixels:Annotated[int, Between(1_000_000, 2_000_000_000)]=None, # of the largest photo that is opened; default: 179 million, as more takes much memory
-)->int: # exit code: 0, or 1 if anything failed
+)->int: # exit code: 0, 1 if anything failed, or 128 + the number of the signal that ended it
     "Colour photos: x.jpg becomes x_colour.jpg. Photos that have colours already are left alone"
-    if not suffix or {'/', '\\', '\0'} & {*suffix}: raise ColorizeError(f'--suffix is a part of a name, such as _colour, not {suffix!r}')
-    start, to, endings = time.monotonic(), Path(out) if out else None, ('',) + ('_compare',)*compare
-    name = to if to and is_file_name(to) else None
-    photos, folders, wrong, left = _found(photo, None if name else to, recursive, resume, max_pixels)
-    if not photos: return int(bool(wrong))
-    if hint and len(photos) > 1: raise ColorizeError(f'--hint is for one photo, not for {len(photos)}')
-    hints = [_point(o) for o in hint or []]
-    results = _one_result(name, photos, endings, format) if name else result_names(photos, folders, endings, suffix, format)
-    colorizer = _colorizer(weights, device, size, hints)
-    outcomes = color_photos(colorizer, photos, results, resume, compare=compare, lenient=lenient, recolor=recolour, quality=quality, descreen=descreen,
-                            saturation=saturation, hints=hints)
-    if report: print(write_report(photos, results, outcomes, to.parent if name else to or _folder(photo[0])))
-    _account(photo, photos, outcomes, left, time.monotonic() - start)
-    return int(bool(wrong or any(map(failed, outcomes))))
+    if {'/', '\\', '\0'} & {*suffix}: raise ColorizeError(f'--suffix is a part of a name, such as _colour, not {suffix!r}')
+    if not suffix and not out: raise ColorizeError("--suffix '' needs a folder for the results: --out")
+    start, hints = time.monotonic(), [_point(o) for o in hint or []]
+    if max_pixels:
+        from colorize_nb.photos.formats import pixel_limit
+        pixel_limit(max_pixels)
+    format = dict(jpeg='jpg', tiff='tif').get(format, format)
+    options = dict(saturation=saturation, size=size, hints=hints, lenient=lenient, recolor=recolour or recolor, descreen=descreen, quality=quality, depth=depth)
+    if '-' in photo:
+        if len(photo) > 1 or out or on or compare or report or resume: raise ColorizeError('- stands for one photo in a pipe, whose result goes into the pipe')
+        return _pipe(weights, device, format, options)
+    if on: check_address(on)
+    todo, signum = plan(photo, out, suffix, format, recursive, resume, compare=compare, **options), 0
+    for o in [*todo.wrong, *(o.says for o in todo.outcomes), *_meant(photo)]: _say(o)
+    if any(o.status == 'waiting' for o in todo.outcomes):
+        colorizer = _colorizer(weights, 'cpu' if on and device == 'auto' else device, hints)
+        with noting_signals() as note: run(todo, colorizer, on, stopped=lambda: note.signum)
+        signum = note.signum
+    _say(left_out(todo.left))
+    if not todo.outcomes: return int(bool(todo.wrong))
+    _say(summary(todo.outcomes, time.monotonic() - start))
+    if report: print(write_report(todo.outcomes, _folder(out or photo[0]), todo.mark))
+    return 128 + signum if signum else int(bool(todo.wrong) or any(o.status in ('failed', 'waiting') for o in todo.outcomes))

@@ -10,6 +10,7 @@ __all__ = ['Weights', 'Device', 'Saturation', 'Precision', 'Seed', 'Workers', 'S
            'exit_code', 'check_unused', 'make_folder', 'count_photos', 'draw_into_files']
 
 # %% ../../nbs/reference/50_commands.common.ipynb #40c21abf
+import difflib
 import functools
 import gc
 import inspect
@@ -21,7 +22,7 @@ import threading
 import warnings
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from fastcore.script import CliError, is_cli
+from fastcore.script import CliError, call_parse, is_cli
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated
@@ -35,10 +36,7 @@ class Between:
     least:float # the smallest value
     most:float # the largest value
 
-    def check(self,
-        option:str, # as the user types it
-        value:float, # that the user gave
-    ):
+    def check(self, option:str, value:float):
         "Raise a `ColorizeError` if `value` is out of bounds, or not a number"
         if not self.least <= value: raise ColorizeError(f'{option} must be at least {self.least:,}, not {value}')
         if value > self.most: raise ColorizeError(f'{option} must be at most {self.most:,}, not {value}')
@@ -48,12 +46,9 @@ class OneOf:
     "The values of an option, for its `Annotated` type"
     values:tuple # all that there are
 
-    def check(self,
-        option:str, # as the user types it
-        value:str, # that the user gave
-    ):
+    def check(self, option:str, value:str):
         "Raise a `ColorizeError` if `value` is another"
-        if value not in self.values: raise ColorizeError(f"{option} is one of {', '.join(self.values)}, not {value!r}")
+        if value not in self.values: raise ColorizeError(f"{option} is one of {', '.join(map(str, self.values))}, not {value!r}")
 
 # %% ../../nbs/reference/50_commands.common.ipynb #d133e4b8
 def check_options(
@@ -93,6 +88,19 @@ def with_version(
     sig = inspect.signature(f)
     return sig.replace(parameters=[*sig.parameters.values(), inspect.Parameter('version', inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Version)])
 
+def leftover(
+    f, # the function behind a command
+)->tuple: # photos that stand behind the options
+    "What the parser did not take (`ColorizeError` if that is no photo: a wrong option, with the one that may be meant)"
+    params, more = inspect.signature(f).parameters, tuple(sys.argv[1:])
+    takes = any(p.kind is p.VAR_POSITIONAL for p in params.values())
+    known = [f'--{k.lower().replace("_", "-")}' for k in params]
+    for o in more:
+        near = difflib.get_close_matches(o.partition('=')[0], known, 1)
+        if near: raise ColorizeError(f'there is no option {o}; did you mean {near[0]}?')
+        if o[0] == '-' or not takes: raise ColorizeError(f'{o} is not understood: --help lists all options')
+    return more
+
 # %% ../../nbs/reference/50_commands.common.ipynb #6146baf4
 @contextmanager
 def collecting_seldom():
@@ -118,18 +126,24 @@ def in_one_line(
             raise CliError(f'{name}: out of memory: a smaller --size needs less{less}') from e
 
 # %% ../../nbs/reference/50_commands.common.ipynb #e1901348
+def _own_outputs():
+    "Have threads of PyTorch sleep while they wait, write names as they are, and print errors to a descriptor that nobody else turns away"
+    os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
+    if hasattr(sys.stdout, 'reconfigure'): sys.stdout.reconfigure(errors='surrogateescape')
+    with suppress(OSError): sys.stderr = open(os.dup(2), 'w', buffering=1, encoding=sys.stderr.encoding, errors='backslashreplace')
+
 def command(
     name:str, # as the user types it
     less:str='', # what else needs less memory
 ):
-    "Make a function the body of a command: its options are checked, errors by design are one line, Ctrl-C is exit code 130, threads sleep while they wait"
+    "Make a function a command: its options are checked, errors by design are one line, Ctrl-C is exit code 130, no line gets lost"
     def deco(f):
         @functools.wraps(f)
         def inner(*args, **kwargs):
-            if is_cli(): os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
-            if is_cli() and hasattr(sys.stdout, 'reconfigure'): sys.stdout.reconfigure(errors='surrogateescape')  # names of files that are no Unicode
+            if is_cli(): _own_outputs()
             try:
                 with collecting_seldom(), in_one_line(name, less):
+                    if is_cli(res): args += leftover(f)
                     check_options(f, *args, **kwargs)
                     return f(*args, **kwargs)
             except KeyboardInterrupt:
@@ -137,7 +151,8 @@ def command(
                 print(f'{name}: interrupted', file=sys.stderr)
                 return 128 + signal.SIGINT
         inner.__signature__ = with_version(f)
-        return inner
+        res = call_parse(inner, nested=True)
+        return res
     return deco
 
 # %% ../../nbs/reference/50_commands.common.ipynb #8a8e4cde

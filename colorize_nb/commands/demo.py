@@ -9,12 +9,11 @@ __all__ = ['same_pixels', 'demo_photos', 'demo']
 
 # %% ../../nbs/reference/54_commands.demo.ipynb #57000daa
 import time
-from fastcore.script import call_parse
 from pathlib import Path
 from typing import Annotated
 from .common import Between, Seed, command, count_photos, draw_into_files, exit_code, make_folder, noting_signals
 from ..errors import ColorizeError
-from ..inference.batch import color_photos, result_names
+from ..inference.batch import plan, run
 
 # %% ../../nbs/reference/54_commands.demo.ipynb #6ddcac10
 def same_pixels(
@@ -67,9 +66,8 @@ def demo_colors(
     "Colour the eight photographs with the package's weights"
     from colorize_nb.inference.colorizer import Colorizer
     colorizer, photos = Colorizer.from_pretrained(), demo_photos(out/'photos')
-    results = result_names(photos, [out]*len(photos))
-    color_photos(colorizer, photos, results, say='colorize-demo')
-    return [demo_sheet(photos, [o for o, in results], out/'colours.jpg')]
+    outcomes = run(plan(photos, out), colorizer, say='colorize-demo')
+    return [demo_sheet(photos, [o.results[0] for o in outcomes], out/'colours.jpg')]
 
 # %% ../../nbs/reference/54_commands.demo.ipynb #c83f7cda
 def demo_learner(
@@ -129,7 +127,6 @@ def demo_training(
         return demo_runs(dls, out, note, epochs, seed)
 
 # %% ../../nbs/reference/54_commands.demo.ipynb #70803375
-@call_parse
 @command('colorize-demo')
 def demo(
     out:str='colorize_demo', # folder for what is written

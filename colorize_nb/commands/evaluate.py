@@ -9,7 +9,6 @@ __all__ = ['distance_or_none', 'evaluate']
 
 # %% ../../nbs/reference/55_commands.evaluate.ipynb #2952d5cb
 import sys
-from fastcore.script import call_parse
 from pathlib import Path
 from typing import Annotated
 from .common import Between, Device, Weights, command, draw_into_files
@@ -27,7 +26,6 @@ def distance_or_none():
 _LEGEND = """PSNR (dB) and SSIM: higher is better. share: colourfulness as a part of the truth's, best near 100%; delta: how far it is off, photo by photo, lower is better.
 Fréchet: how far the coloured photos, as a set, are from the true ones, where grey is 100%; lower is better. Compare rows of equal share."""
 
-@call_parse
 @command('colorize-eval')
 def evaluate(
     folder:str, # colour photos, searched recursively

@@ -8,14 +8,12 @@ Docs: https://colorize-nb.github.io/colorize_nb/reference/commands.export.html.m
 __all__ = ['colorize_export']
 
 # %% ../../nbs/reference/58_commands.export.ipynb #cex00004
-from fastcore.script import call_parse
 from pathlib import Path
 from typing import Annotated
 from .common import OneOf, Weights, command
 from ..errors import need
 
 # %% ../../nbs/reference/58_commands.export.ipynb #cex00007
-@call_parse
 @command('colorize-export')
 def colorize_export(
     out:str='colorizer.onnx', # the file, its name ends in .onnx; one that this command wrote is overwritten

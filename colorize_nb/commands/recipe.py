@@ -11,7 +11,6 @@ __all__ = ['recipe']
 import math
 import sys
 import time
-from fastcore.script import call_parse
 from pathlib import Path
 from typing import Annotated
 from .common import (Between, MaxUnreadable, Precision, SaveEvery, Seed, SkipBad, Workers, check_unused, command, exit_code, ignore_sigint, make_folder,
@@ -41,7 +40,6 @@ def chosen_stages(
     return stages
 
 # %% ../../nbs/reference/53_commands.recipe.ipynb #7e25ca28
-@call_parse
 @command('colorize-recipe', less=', and so does a smaller --workers')
 def recipe(
     source:Annotated[str, {'nargs':'+'}], # folders of photos, one for each set, searched recursively

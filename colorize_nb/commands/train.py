@@ -11,7 +11,6 @@ __all__ = ['train']
 import json
 import sys
 import time
-from fastcore.script import call_parse
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated
@@ -132,7 +131,6 @@ def train_pix2pix(
     return survive(learn, fit, finish, settings, seed=o.seed, say=complain, **guards)
 
 # %% ../../nbs/reference/52_commands.train.ipynb #c0105e16
-@call_parse
 @command('colorize-train', less=', and so does a smaller --bs, --nf or --workers')
 def train(
     source:Annotated[str, {'nargs':'+'}], # folders of photos, searched recursively (or the address of an archive of them)

@@ -9,14 +9,12 @@ __all__ = ['colorize_video']
 
 # %% ../../nbs/reference/57_commands.video.ipynb #cvd00004
 import sys
-from fastcore.script import call_parse
 from pathlib import Path
 from typing import Annotated
 from .common import Between, Device, Saturation, Weights, command, noting_signals
 from ..errors import need
 
 # %% ../../nbs/reference/57_commands.video.ipynb #cvd00007
-@call_parse
 @command('colorize-video')
 def colorize_video(
     source:Annotated[str, {'metavar':'IN'}], # a film of any kind that FFmpeg reads

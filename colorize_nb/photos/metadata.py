@@ -8,10 +8,12 @@ Docs: https://colorize-nb.github.io/colorize_nb/reference/photos.metadata.html.m
 __all__ = ['is_ours', 'mark_of', 'clean_exif', 'upright', 'save_photo']
 
 # %% ../../nbs/reference/05_photos.metadata.ipynb #met00007
+import numpy as np
 import os
 import re
 import struct
 import warnings
+import zlib
 from PIL import Image
 from PIL.ExifTags import TAGS
 from PIL.PngImagePlugin import PngInfo
@@ -20,7 +22,7 @@ from pathlib import Path
 from .. import __version__
 from ..errors import ColorizeError
 from ..files import whole
-from .formats import FORMATS, open_image, silent
+from .formats import FORMATS, deep_of, deepen, open_image, shallow, turned
 
 # %% ../../nbs/reference/05_photos.metadata.ipynb #photo021
 _SOFTWARE = 0x0131
@@ -37,6 +39,7 @@ def is_ours(
     path:str|Path, # any file
 )->bool: # False too if it cannot be read
     "Was a file written by `save_photo`? Little of it is read"
+    if not os.path.isfile(path): return False  # a pipe would wait for ever
     try:
         with open(path, 'rb') as f:
             head, size = f.read(2**16), f.seek(0, os.SEEK_END)
@@ -56,7 +59,7 @@ def mark_of(
             said = _software(img)
             if decode:
                 img.draft('RGB', (1, 1))
-                with silent(img): img.load()
+                img.load()
     except Exception: return None
     return said.partition('; ')[2]
 
@@ -95,18 +98,32 @@ def clean_exif(
 
 
 # %% ../../nbs/reference/05_photos.metadata.ipynb #photo017
-_PAGES = dict(TIFF='pages', GIF='frames', WEBP='frames', PNG='frames', AVIF='frames')
 KEPT = 'exif', 'dpi', 'xmp', 'iptc', 'comment', 'text', 'compression'  # of `info`, what a result says too
+_PARTS = rb'(hdrgm|GCamera|Container|Item)'  # of XMP: what announces a gain map or a film behind a JPEG
+_PARTS = re.compile(rb'<%b:(\w+)\b[^>]*?(/>|>.*?</\1:\2>)|\s%b:\w+=(".*?"|\'.*?\')' % (_PARTS, _PARTS), re.S)
+
+def _left_out(img):
+    "Notes on what of a file is not in its picture"
+    xmp = img.info.get('xmp', b'')
+    parts = ['a gain map left out']*(b'hdrgm:Version' in xmp) + ['a film left out']*(b'MotionPhoto="1"' in xmp or b'MicroVideo="1"' in xmp)
+    what = FORMATS[img.format].pages if img.format in FORMATS else ''
+    n = getattr(img, 'n_frames', 1) if what else 1
+    if img.format == 'MPO': n = sum(not o['Attribute']['MPType'].startswith('Large Thumbnail') for o in img.mpinfo[0xb002]) - (b'hdrgm:' in xmp)
+    return [f'{n - 1} of {n} {what} left out']*(n > 1) + parts
 
 def _loaded(img):
-    "Load an image; notes on what of its file is not in it"
-    notes = []
-    n = getattr(img, 'n_frames', 1) if img.format in _PAGES else 1
-    if n > 1: notes.append(f'{n - 1} of {n} {_PAGES[img.format]} left out')
-    if ';16' in str([o[3] for o in getattr(img, 'tile', ())]): notes.append('16 bits a channel become 8')
-    with silent(img): img.load()
-    return notes
+    "Load an image; its numbers if there are more than 8 bits, and notes for a user"
+    notes = _left_out(img)
+    more = ';16' in str([o[3] for o in getattr(img, 'tile', ())]) or img.info.get('bit_depth', 8) > 8
+    img.load()
+    deep = getattr(img, 'deep', None)
+    if deep is None and img.mode[0] in 'IF':
+        deep, said = deepen(np.asarray(img)[..., None], 4095*(getattr(img, 'bits', 0) == (12,)))
+        notes += said
+    elif deep is None and more: notes.append('16 bits a channel become 8')
+    return deep, notes + getattr(img, 'notes', [])
 
+# %% ../../nbs/reference/05_photos.metadata.ipynb #met00013
 def _metadata(img):
     "What an image says of itself besides EXIF, as `KEPT` calls it"
     info = img.info
@@ -118,10 +135,23 @@ def _metadata(img):
     if img.format == 'TIFF':
         tags = img.tag_v2
         how = info.get('compression')
-        res |= dict(xmp=tags.get(700), iptc=tags.get(33723), max_sample=tags.get(281))
+        res |= dict(xmp=tags.get(700), iptc=tags.get(33723))
         res['compression'] = {'raw': None, 'tiff_adobe_deflate': how, 'packbits': how}.get(how, 'tiff_lzw')
-    if res.get('xmp'): res['xmp'] = re.sub(rb'(tiff:Orientation(?:="|>))\d+', rb'\g<1>1', bytes(res['xmp']))  # it is applied
+    if res.get('xmp'): res['xmp'] = _PARTS.sub(b'', re.sub(rb'(tiff:Orientation(?:="|>))\d+', rb'\g<1>1', bytes(res['xmp'])))  # it is applied
     return {k: v for k,v in res.items() if v}
+
+# %% ../../nbs/reference/05_photos.metadata.ipynb #met00012
+def _evened(img, deep):
+    "A PNG whose numbers are another power of light than usual (gAMA), or light itself, as sRGB; `deep` likewise"
+    gamma = img.info.pop('gamma', None) if img.format == 'PNG' and not {'icc_profile', 'srgb'} & {*img.info} else None
+    if not gamma or img.mode == '1' or .95 < 2.2*gamma < 1.05: return img, deep
+    if img.mode in ('P', 'PA'): img = img.convert('RGBA' if img.has_transparency_data else 'RGB')
+    x = np.linspace(0, 1, 65536)**(1/gamma)
+    table = (np.where(x > 0.0031308, 1.055*x**(1/2.4) - 0.055, 12.92*x)*65535).round().astype(np.uint16)
+    n = len(img.getbands())
+    colors = n - 1 + n % 2
+    if deep is not None: return img, np.concatenate([table[deep[..., :colors]], deep[..., colors:]], -1)
+    return img.point([*((table[::257] + 128.)//257).astype(int).tolist()*colors, *[*range(256)]*(n - colors)]), None
 
 # %% ../../nbs/reference/05_photos.metadata.ipynb #49662b0b
 def _own(img, f, default):
@@ -131,12 +161,14 @@ def _own(img, f, default):
 
 def upright(
     img:Image.Image, # as opened
-)->Image.Image: # loaded; its `info` has what is in `KEPT`, EXIF without the orientation, and 'notes' for a user, if there are any
+)->Image.Image: # loaded, of 8 bits, with `deep` if there were more; its `info` has what is in `KEPT`, EXIF without the orientation, and 'notes' for a user, if there are any
     "Load an image and turn it as its EXIF says"
-    notes = _loaded(img)
+    deep, notes = _loaded(img)
     about = _own(img, _metadata, {})
     turn, exif, dropped = clean_exif(img)
-    res = img.transpose(_TURNS[turn]) if turn in _TURNS else img
+    res, deep = _evened(img, deep)
+    if turn in _TURNS and deep is None: res = res.transpose(_TURNS[turn])
+    if deep is not None and (turn in _TURNS or getattr(res, 'deep', None) is not deep): res = shallow(turned(deep, turn))
     if res is not img: res.info = dict(img.info)
     for k in KEPT[2:] + ('exif',): res.info.pop(k, None)
     if exif: res.info['exif'] = exif
@@ -148,66 +180,100 @@ def upright(
 # %% ../../nbs/reference/05_photos.metadata.ipynb #fd3e8ea0
 def _with_tags(exif, tags):
     "EXIF, as bytes, with more tags; those alone if it is damaged"
-    try:
-        res = Image.Exif()
-        if exif: res.load(exif)
-        res.update(tags)
-        return res.tobytes()
-    except Exception: res = Image.Exif()
-    res.update(tags)
-    return res.tobytes()
+    for had in (exif, None):
+        try:
+            res = Image.Exif()
+            if had: res.load(had)
+            res.update(tags)
+            return res.tobytes()
+        except Exception:
+            if not had: raise
 
-def _marked(exif, mark):
-    "EXIF, as bytes, with what made the picture"
-    return _with_tags(exif, {_SOFTWARE: f'{_MARK}{__version__}; {mark}'})
+def _about(info, fmt, mark):
+    "What a picture says of itself, as Pillow's options for a format, with what made it; what has no place there is left out"
+    info = {k: v for k,v in info.items() if k in FORMATS[fmt].holds.split() and v not in (None, b'', (1, 1))}  # (1, 1): a TIFF that gives no resolution
+    xmp, iptc, text = info.pop('xmp', None), info.pop('iptc', None), info.pop('text', {})
+    tags = {} if mark is None else {_SOFTWARE: f'{_MARK}{__version__}; {mark}'}
+    if fmt == 'TIFF': tags |= {tag: bytes(v) for tag,v in ((700, xmp), (33723, iptc)) if v}
+    elif fmt == 'PNG':
+        info['pnginfo'] = PngInfo()
+        for k,v in (text | ({'XML:com.adobe.xmp': xmp.decode('utf-8', 'replace')} if xmp else {})).items(): info['pnginfo'].add_itxt(k, v)
+    elif xmp: info['xmp'] = xmp
+    if fmt == 'JPEG' and iptc:
+        block = b'Photoshop 3.0\0' + b'8BIM' + struct.pack('>HHI', _IPTC, 0, len(iptc)) + iptc + bytes(len(iptc) % 2)
+        if len(block) < 65_534: info['extra'] = b'\xff\xed' + struct.pack('>H', len(block) + 2) + block
+    if tags: info['exif'] = _with_tags(info.get('exif'), tags)
+    return info
 
-def _about(img, fmt):
-    "What a picture says of itself, as Pillow's options for a format; what has no place there is left out"
-    info = {k: v for k,v in img.info.items() if v not in (None, b'', (1, 1))}  # (1, 1): a TIFF that gives no resolution
-    res = {k: info[k] for k in ('exif', 'icc_profile', 'dpi') if k in info}
-    if fmt in ('JPEG', 'WEBP', 'AVIF') and 'xmp' in info: res['xmp'] = info['xmp']
-    if fmt == 'JPEG':
-        if 'comment' in info: res['comment'] = info['comment']
-        if iptc := info.get('iptc'):
-            block = b'Photoshop 3.0\0' + b'8BIM' + struct.pack('>HHI', _IPTC, 0, len(iptc)) + iptc + bytes(len(iptc) % 2)
-            if len(block) < 65_534: res['extra'] = b'\xff\xed' + struct.pack('>H', len(block) + 2) + block
-    if fmt == 'PNG' and ('text' in info or 'xmp' in info):
-        res['pnginfo'] = PngInfo()
-        for k,v in info.get('text', {}).items(): res['pnginfo'].add_itxt(k, v)
-        if 'xmp' in info: res['pnginfo'].add_itxt('XML:com.adobe.xmp', info['xmp'].decode('utf-8', 'replace'))
-    if fmt == 'TIFF':
-        if more := {tag: bytes(info[k]) for tag,k in ((700, 'xmp'), (33723, 'iptc')) if k in info}: res['exif'] = _with_tags(res.get('exif'), more)
-        if 'compression' in info: res['compression'] = info['compression']
-    return res
+# %% ../../nbs/reference/05_photos.metadata.ipynb #for00031
+def _deep_tiff(x, **kwargs):
+    "A file, as bytes, of 16 bits (H,W,C), C 3 or 4; further options of Pillow's TIFF"
+    (h, w, c), mode = x.shape, {3: 'RGB', 4: 'RGBA'}[x.shape[-1]]
+    Image.frombuffer(mode, (2*w, h), np.ascontiguousarray(x, '<u2'), 'raw', mode, 0, 1).save(buf := BytesIO(), 'TIFF', **kwargs)
+    data = buf.getbuffer()
+    at, = struct.unpack('<I', data[4:8])
+    for i in range(at + 2, at + 2 + 12*struct.unpack('<H', data[at:at+2])[0], 12):
+        tag, _, count, value = struct.unpack('<HHII', data[i:i+12])
+        if tag == 256: struct.pack_into('<HHII', data, i, tag, 4, 1, w)
+        if tag == 258: struct.pack_into(f'<{count}H', data, value, *[16]*count)
+    return data
+
+def _deep_png(x, **kwargs):
+    "A file, as bytes, of 16 bits (H,W,C), C 3 or 4; further options of Pillow's PNG"
+    h, w, c = x.shape
+    def chunk(kind, data): return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
+    def pixels():
+        z, last = zlib.compressobj(4), np.zeros((1, 2*c*w), np.uint8)
+        for y in range(0, h, 64):
+            rows = np.concatenate([last, x[y:y+64].astype('>u2').view(np.uint8).reshape(-1, 2*c*w)])
+            last = rows[-1:]
+            yield chunk(b'IDAT', z.compress(np.insert(np.diff(rows, axis=0), 0, 2, axis=1)))  # 2: each row less the one above
+        yield chunk(b'IDAT', z.flush())
+    Image.new({3: 'RGB', 4: 'RGBA'}[c], (1, 1)).save(buf := BytesIO(), 'PNG', **kwargs)
+    data, i = buf.getvalue(), 33
+    res = [data[:8], chunk(b'IHDR', struct.pack('>IIBBBBB', w, h, 16, {3: 2, 4: 6}[c], 0, 0, 0))]
+    while i < len(data):
+        n, kind = struct.unpack('>I4s', data[i:i+8])
+        res += pixels() if kind == b'IDAT' else [data[i:i+12+n]]
+        i += 12 + n
+    return b''.join(res)
 
 # %% ../../nbs/reference/05_photos.metadata.ipynb #a73c6574
-def _encode(img, fmt, mark, about, **kwargs):
+def _encode(img, fmt, mark, **kwargs):
     "A picture as the bytes of a file; without what it says of itself if the encoder chokes on that"
-    plain = {} if mark is None else dict(exif=_marked(None, mark))
-    for o in (about, plain):
-        try: img.save(buf := BytesIO(), fmt, **o, **kwargs)
-        except Exception:
-            if o is plain: raise
-        else: return buf.getbuffer()
+    x = deep_of(img) if FORMATS[fmt].deep else None
+    if x is not None and x.shape[-1] == 1: x, wide = None, Image.fromarray(x[..., 0])  # Pillow knows 16 bits of grey
+    else: wide = img
+    for info in (img.info, {}):
+        try:
+            about = _about(info, fmt, mark)
+            if x is not None: return dict(PNG=_deep_png, TIFF=_deep_tiff)[fmt](x if x.shape[-1] > 2 else x[..., [0, 0, 0, 1]], **about)
+            wide.save(buf := BytesIO(), fmt, **about, **kwargs)
+            return buf.getbuffer()
+        except Exception as e: error = e
+    raise error
 
 def save_photo(
     img:Image.Image, # Its EXIF and colour profile are written too
-    path:str|Path, # The suffix decides the format
+    path:str|Path, # The suffix decides the format; or a file that is open for writing
     quality:int=None, # 1 to 100, of JPEG and WebP; default: as good as they get
     mark:str=None, # A text by which `mark_of` knows the file for a result, ASCII; None: no mark
+    format:str=None, # Such as 'png', of a file that is open
 )->Path: # The same path
     "Write a picture to a file, whole or not at all; JPEG at a quality, and WebP without loss, so that lightness stays in them too."
-    path = Path(path)
-    if not (fmt := Image.registered_extensions().get(path.suffix.lower())) or fmt not in Image.SAVE or fmt not in FORMATS:
-        raise ColorizeError(f'cannot write {path}: no image format is known by {path.suffix!r}')
-    about = _about(img, fmt)
+    opened = hasattr(path, 'write')
+    if not opened: path = Path(path)
+    suffix = f'.{format}' if format else Path(getattr(path, 'name', '')).suffix
+    if not (fmt := Image.registered_extensions().get(suffix.lower())) or fmt not in Image.SAVE or fmt not in FORMATS:
+        raise ColorizeError(f'cannot write {path}: no image format is known by {suffix!r}')
     kwargs = {}
     if fmt=='JPEG': img,kwargs = img.convert('RGB'),dict(quality=quality or 99, subsampling=0)
     if fmt=='WEBP': kwargs.update(dict(quality=quality) if quality else dict(lossless=True, exact=True, quality=20, method=2))
     try:
         with warnings.catch_warnings(action='ignore'):
-            if mark is not None: about['exif'] = _marked(about.get('exif'), mark)
-            data = _encode(img, fmt, mark, about, **kwargs)
-        with whole(path) as f: f.write(data)
+            data = _encode(img, fmt, mark, **kwargs)
+        if opened: path.write(data)
+        else:
+            with whole(path) as f: f.write(data)
     except (OSError, ValueError) as e: raise ColorizeError(f'cannot write {path}: {getattr(e, "strerror", None) or e}') from e
     return path

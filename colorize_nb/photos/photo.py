@@ -12,17 +12,19 @@ __all__ = ['read_photo', 'to_tensor', 'to_image', 'array_to_image', 'open_photo'
 import copy
 import numpy as np
 import os
+import struct
 import torch
 import warnings
 from PIL import Image
 from fastcore.basics import patch
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from torch import Tensor
-from ..color import rgb_to_lab
+from ..color import TO_XYZ, cube_root, rgb_to_lab, srgb_to_linear
 from ..errors import ColorizeError
-from .formats import open_image, reading
-from .metadata import _own, upright
+from .formats import deep_of, open_image, reading, shallow
+from .metadata import upright
 
 # %% ../../nbs/reference/06_photos.photo.ipynb #9667287b
 def read_photo(
@@ -57,7 +59,7 @@ def to_image(
 # %% ../../nbs/reference/06_photos.photo.ipynb #c92387d4
 def array_to_image(
     x:np.ndarray, # (H,W), or (H,W,C) of 1 to 4 channels, the second or fourth transparency; uint8, uint16, bool, or floats in [0,1]
-)->Image.Image: # The same pixels; grey uint16 stays 16-bit
+)->Image.Image: # The same pixels in 8 bits; those of uint16 are its `deep`, too
     "A numpy array as a PIL image."
     if x.ndim==3 and x.shape[-1]==1: x = x[..., 0]
     if x.ndim not in (2, 3) or x.ndim==3 and x.shape[-1] not in (2, 3, 4) or 0 in x.shape:
@@ -65,25 +67,25 @@ def array_to_image(
     if x.dtype.kind in 'fb': x = (np.nan_to_num(x.astype(np.float32), posinf=1, neginf=0).clip(0, 1)*255).round().astype(np.uint8)
     if x.dtype.kind in 'iu' and x.min() >= 0 and x.max() <= 65535:  # other integers, and other orders of bytes
         x = x.astype(np.uint8 if x.dtype.itemsize == 1 or x.dtype.itemsize > 2 and x.max() <= 255 else np.uint16)
-    if x.dtype==np.uint16 and x.ndim==3: x = ((x.astype(np.uint32) + 128)//257).astype(np.uint8)
     if x.dtype not in (np.uint8, np.uint16): raise ColorizeError(f'cannot read an array of {x.dtype}: not a picture')
-    return Image.fromarray(x)
+    return Image.fromarray(x) if x.dtype == np.uint8 else shallow(x.reshape(*x.shape[:2], -1))
 
 # %% ../../nbs/reference/06_photos.photo.ipynb #b08be30c
 def open_photo(
     source:str|Path|bytes|Image.Image|np.ndarray, # A file or its bytes, an image or an array
     lenient:bool=False, # Take what there is of a truncated file
-)->Image.Image: # Loaded and upright, in its own mode
+)->Image.Image: # Loaded and upright, of 8 bits; 16 bits are its `deep`
     "A photo of any kind as a PIL image; a `ColorizeError` says what is wrong with it."
     if isinstance(source, np.ndarray): return array_to_image(source)
     if isinstance(source, Image.Image):
-        with reading('the image', lenient): return upright(source.copy() if source.info or source.getexif() else source)
+        img = source.copy() if source.info or source.getexif() else source
+        if (deep := deep_of(source)) is not None: img.deep = deep
+        with reading('the image', lenient): return upright(img)
     named = isinstance(source, (str, os.PathLike))
     if isinstance(source, (bytes, bytearray)): source = BytesIO(source)
     if not named and not hasattr(source, 'read'):
         raise ColorizeError(f'cannot read a {type(source).__name__}: a photo is a file, its bytes, a PIL image or an array')
     with reading(str(source) if named else 'the image', lenient), open_image(source) as img: return upright(img)
-
 
 # %% ../../nbs/reference/06_photos.photo.ipynb #312bc9a8
 def icc_transforms(
@@ -95,7 +97,7 @@ def icc_transforms(
     try:
         profile,srgb = ImageCms.ImageCmsProfile(BytesIO(icc)),ImageCms.createProfile('sRGB')
         mode = {'GRAY':'L', 'CMYK':'CMYK', 'RGB ':'RGB'}.get(profile.profile.xcolor_space)
-        grey = mode == 'L' and img.mode in ('L', 'LA', 'La', 'I', 'F', 'I;16', 'I;16B', 'I;16L', 'I;16N')
+        grey = mode == 'L' and img.mode in ('L', 'LA', 'La')
         if mode!='RGB' and mode!=img.mode and not grey: return None,None
         to = ImageCms.buildTransform(profile, srgb, mode, 'RGB')
         back = ImageCms.buildTransform(srgb, profile, 'RGB', 'RGB') if mode=='RGB' else None
@@ -103,6 +105,57 @@ def icc_transforms(
     cube = Image.fromarray(np.stack(np.meshgrid(*[np.arange(0, 256, 51)]*3), -1).reshape(6, 36, 3).astype(np.uint8))
     same = mode=='RGB' and np.abs(np.asarray(to.apply(cube)).astype(int) - np.asarray(cube)).max() <= 3
     return (None,None) if same else (to,back)
+
+# %% ../../nbs/reference/06_photos.photo.ipynb #pho00012
+_FROM_SRGB = np.array([[.4360747, .3850649, .1430804], [.2225045, .7168786, .0606169], [.0139322, .0971045, .7141733]])  # to XYZ under D50
+
+def _curve(tag):
+    "The light, 0 to 1, of each 16-bit number by a curve of a profile"
+    x = np.linspace(0, 1, 65536)
+    if tag[:4] == b'curv':
+        n, = struct.unpack('>I', tag[8:12])
+        y = np.frombuffer(tag, '>u2', n, 12)
+        return x if n == 0 else x**(y[0]/256) if n == 1 else np.interp(x, np.linspace(0, 1, n), y/65535)
+    if tag[:4] != b'para': raise ValueError('no curve')
+    n = (1, 3, 4, 5, 7)[struct.unpack('>H', tag[8:10])[0]]
+    g, a, b, c, d, e, f = [*np.frombuffer(tag, '>i4', n, 12)/65536, *(1, 0, 0, 0, 0, 0)[n - 1:]]
+    if n < 5: c, d, e, f = 0, -b/a if n > 1 else 0, c, c
+    return np.where(x >= d, (a*x + b).clip(0)**g + e, c*x + f).clip(0, 1)
+
+# %% ../../nbs/reference/06_photos.photo.ipynb #pho00013
+class Space:
+    "What 16-bit numbers mean: by curves to light, and a matrix to linear sRGB (raises what it likes if a profile is none of these)"
+    def __init__(self, icc=None):
+        self.gray = False # is it a profile of grey? Then results are sRGB
+        curves, to = [srgb_to_linear(torch.linspace(0, 1, 65536, dtype=torch.float64)).numpy()]*3, np.eye(3)
+        if icc:
+            entries = [struct.unpack('>4sII', icc[i:i+12]) for i in range(132, 132 + 12*min(icc[131], 99), 12)]
+            tags = {tag: icc[at:at+n] for tag,at,n in entries}
+            if b'A2B0' in tags or icc[20:24] != b'XYZ ': raise ValueError('a table')
+            self.gray = b'kTRC' in tags
+            curves = [_curve(tags[o]) for o in ([b'kTRC']*3 if self.gray else (b'rTRC', b'gTRC', b'bTRC'))]
+            if not self.gray: to = np.linalg.inv(_FROM_SRGB) @ np.stack([np.frombuffer(tags[o], '>i4', 3, 8)/65536 for o in (b'rXYZ', b'gXYZ', b'bXYZ')], 1)
+        self.luminance = torch.tensor(np.stack(curves)*(np.array(TO_XYZ[1]) @ to)[:, None]).float()  # (3,65536): what each number adds
+        self.back = torch.tensor(np.linalg.inv(to)).float()
+        steps = np.linspace(0, 1, 2**18)**2
+        self.codes = torch.from_numpy(np.stack([np.interp(steps, o, np.arange(65536)).round() for o in curves]).astype(np.uint16).view(np.int16))
+
+    def roots(self, x):
+        "Lightness, as (L* + 16)/116, of (h,w,C) numbers"
+        i = torch.from_numpy(x.astype(np.int32))
+        if x.shape[-1] < 3: return cube_root(self.luminance.sum(0)[i[..., 0]])
+        return cube_root(sum(t.index_select(0, i[..., c].flatten()) for c,t in enumerate(self.luminance)).view(x.shape[:2]))
+
+    def encode(self, rgb):
+        "Numbers (h,w,3), uint16, of linear sRGB (3,h,w); what no number can show goes towards grey, so that its luminance stays"
+        gray = torch.tensor(TO_XYZ[1]) @ rgb.flatten(1)
+        off = rgb.flatten(1) - gray
+        most = torch.minimum((1 - gray)/off.amax(0).clamp(min=1e-9), gray/-off.amin(0).clamp(max=-1e-9)).clamp(0, 1)
+        i = ((self.back @ (gray + off*most)).clamp(0, 1).sqrt()*(2**18 - 1) + .5).int()
+        return torch.stack([t.index_select(0, o) for t,o in zip(self.codes, i)], -1).numpy().view(np.uint16).reshape(*rgb.shape[1:], 3)
+
+@cache
+def _srgb(): return Space()
 
 # %% ../../nbs/reference/06_photos.photo.ipynb #2ec6c303
 def bands(
@@ -115,24 +168,6 @@ def bands(
     for y in range(0, size[1], n): yield y,min(y+n, size[1])
 
 # %% ../../nbs/reference/06_photos.photo.ipynb #adbd9f3e
-def _white(img):
-    "Which number is white in a deep picture, and notes on that. Others: 1, 255 or 65535, if it comes near it, or what one pixel in a thousand exceeds"
-    px = np.asarray(img)
-    px = px[::px.shape[0]//1000 + 1, ::px.shape[1]//1000 + 1]
-    if img.mode[:4] == 'I;16':
-        said = _own(img, lambda o: int(np.max(o.info['max_sample'])), 0)
-        top = int(px.max())
-        if 255 < said < 65535: return said, []
-        dark = f'its numbers end at {top:,} of 65,535, so it is dark: a scan of 12 bits?'
-        return 65535, [dark] if 0 < top < 4096 else []
-    fine = np.isfinite(px) & (px >= 0)
-    top = np.quantile(px[fine], 0.999) if fine.any() else 1
-    white = next((w for w in (1, 255, 65535) if top <= w and (w == 1 or top > w/4)), top)
-    notes = []
-    if fine.mean() < .999: notes.append(f'{1 - fine.mean():.0%} of its numbers are below 0 or no numbers: black')
-    if white not in (1, 255, 65535): notes.append(f'its numbers end at {white:,.6g}: white')
-    return white, notes
-
 def _two_tones(photo):
     "Has the middle of a photo hardly anything between black and white, as a fax or a newspaper?"
     (w, h), s = photo.size, 256
@@ -147,13 +182,16 @@ class Photo:
     def __init__(self,
         source:str|Path|Image.Image|np.ndarray, # A file, an image or an array
         lenient:bool=False, # Take what there is of a truncated file
+        depth:int=16, # Most bits a channel; 8: `deep` is None
     ):
         self.img = open_photo(source, lenient)
         self.size,self.has_alpha = self.img.size,self.img.has_transparency_data
-        self.deep = self.img.mode[0] in 'IF'
-        self.white, self._said = _white(self.img) if self.deep else (255, [])
-        self.to_srgb,self.from_srgb = icc_transforms(self.img)
-        with reading(getattr(self.img, 'filename', '') or 'the image'): self.rgb(0, 1)
+        with reading(str(source) if isinstance(source, (str, os.PathLike)) else 'the image'):
+            self.to_srgb,self.from_srgb = icc_transforms(self.img)
+            self.rgb(0, 1)
+        self.deep = getattr(self.img, 'deep', None) if depth > 8 else None # (H,W,C), uint16
+        if self.deep is None: self._said = []
+        else: self.space, self._said = self._read_space()
 
     @property
     def notes(self)->list: # of lines
@@ -164,7 +202,6 @@ class Photo:
     def rgb(self, y0:int, y1:int)->Image.Image:
         "Rows `y0` to `y1` as 8-bit sRGB"
         o = self.img.crop((0, y0, self.size[0], y1))
-        if self.deep: o = array_to_image(np.asarray(o, np.float32)/self.white)
         if o.mode in ('La', 'RGBa'): o = o.convert(o.mode[:-1] + 'A')
         if o.mode == 'P' and self.has_alpha: o = o.convert('RGBA')  # Pillow warns of a palette's transparency otherwise
         if not self.to_srgb: return o.convert('RGB')
@@ -172,8 +209,27 @@ class Photo:
 
     def alpha(self, y0:int, y1:int)->Image.Image:
         "Transparency of rows `y0` to `y1`, 8-bit"
-        o = self.img.crop((0, y0, self.size[0], y1))
-        return (Image.new('L', o.size, 255) if self.deep else o.convert('RGBA').getchannel('A'))
+        return self.img.crop((0, y0, self.size[0], y1)).convert('RGBA').getchannel('A')
+
+# %% ../../nbs/reference/06_photos.photo.ipynb #pho00015
+@patch
+def _read_space(self:Photo):
+    "What the 16-bit numbers mean, and a note if that is not known"
+    if not self.to_srgb: return _srgb(), []
+    try: return Space(self.img.info['icc_profile']), []
+    except Exception: self.deep = None  # whatever is wrong with the profile
+    return None, ['its profile is a table, with which 16 bits a channel become 8']
+
+@patch
+def roots(self:Photo, y0:int, y1:int)->Tensor:
+    "Lightness of rows, from 16 bits: (L* + 16)/116"
+    return self.space.roots(self.deep[y0:y1])
+
+@patch
+def encode(self:Photo, y0:int, rgb:Tensor)->np.ndarray:
+    "Linear sRGB (3,h,w) as 16-bit rows from `y0` on, (h,w,3), in the photo's own space; (h,w,4) with its transparency"
+    px = (_srgb() if self.space.gray else self.space).encode(rgb)
+    return np.concatenate([px, self.deep[y0:y0 + len(px), :, -1:]], -1) if self.has_alpha else px
 
 # %% ../../nbs/reference/06_photos.photo.ipynb #0ab91782
 @patch
@@ -182,6 +238,7 @@ def inside(self:Photo, box:tuple)->Photo:
     res = copy.copy(self)
     res.img = self.img.crop(box)
     res.size = res.img.size
+    if res.deep is not None: res.deep = self.deep[box[1]:box[3], box[0]:box[2]]
     return res
 
 @patch

@@ -320,28 +320,6 @@ def cold(
         turns = [{k: wall(lambda: subprocess.run(v, check=True, stdout=subprocess.DEVNULL)) for k,v in commands.items()} for _ in range(n + 1)][1:]
     return {k: statistics.median(t[k] for t in turns) for k in commands}
 
-# %% ../../nbs/reference/61_study.bench.ipynb #d04859bd
-def throughput(
-    n:int=240, # photos of 500 x 400 pixels
-    actors:int=2, # of `colorize-ray`
-)->dict: # seconds: of the plain command's way, of starting Ray, of the actors' way until the first block was done and until all were
-    "Measure the same photos without and with Ray, by the clock"
-    from colorize_nb.inference.actors import color_in_actors, on_ray
-    from colorize_nb.inference.batch import color_photos
-    colorizer, now = Colorizer.from_pretrained(), time.perf_counter
-    with tempfile.TemporaryDirectory() as tmp, redirect_stdout(io.StringIO()):
-        files, out = write_photos(Path(tmp), (500, 400), n), Path(tmp)/'out'
-        t = [now()]
-        color_photos(colorizer, files, [[out/'plain'/o.name] for o in files])
-        t.append(now())
-        (out/'ray').mkdir()
-        with on_ray(actors) as ray:
-            t.append(now())
-            for i,_ in enumerate(color_in_actors(ray, colorizer, files, [out/'ray'/o.name for o in files], actors)):
-                if not i: t.append(now())
-            t.append(now())
-    return dict(photos=n, actors=actors, plain=t[1] - t[0], start=t[2] - t[1], first=t[3] - t[2], ray=t[4] - t[2])
-
 # %% ../../nbs/reference/61_study.bench.ipynb #20b0004
 class Marks:
     "Scores a model whenever training has used so many more seconds of the processor; scoring doesn't count"
@@ -469,7 +447,7 @@ def quality(
     return res
 
 # %% ../../nbs/reference/61_study.bench.ipynb #6f63946e
-BENCHES = {f.__name__: f for f in (floor, pipeline, decoder, loader, step, profile, overhead, color, large, folder, cold, quality, throughput)}
+BENCHES = {f.__name__: f for f in (floor, pipeline, decoder, loader, step, profile, overhead, color, large, folder, cold, quality)}
 
 @call_parse
 def main(
