@@ -257,7 +257,7 @@ def test_without_weights_the_packages_own(tmp_path):
     ('colorize-train {photos} --precision fp8', "'fp8'"),
     ('colorize-train {photos} --out text.jpg', 'text.jpg'),
     ('colorize-recipe {photos} --seen 100', '--seen belongs to --from'),
-    ('colorize-recipe {photos} --from default --seen 2000 --pictures 2000', '--seen 2000 is the whole training'),
+    ('colorize-recipe {photos} --from default --seen 9000 --pictures 2000', '--seen 9000 is the whole training'),
     ('colorize-recipe {photos} --pictures 10', '--pictures must be at least 1,000'),
     ('colorize-recipe {photos} --minutes -1', '--minutes must be at least 0'),
     ('colorize-demo --epochs 0', '--epochs must be at least 1'),

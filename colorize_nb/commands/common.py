@@ -6,8 +6,8 @@ Docs: https://colorize-nb.github.io/colorize_nb/reference/commands.common.html.m
 
 # %% auto #0
 __all__ = ['Weights', 'Device', 'Saturation', 'Precision', 'Seed', 'Workers', 'SaveEvery', 'SkipBad', 'MaxUnreadable', 'Version',
-           'Between', 'OneOf', 'check_options', 'command', 'noting_signals', 'stop_when_noted', 'ignore_sigint',
-           'exit_code', 'check_unused', 'make_folder', 'count_photos', 'draw_into_files']
+           'Between', 'OneOf', 'check_options', 'command', 'noting_signals', 'ignore_sigint', 'exit_code',
+           'check_unused', 'make_folder', 'count_photos', 'draw_into_files']
 
 # %% ../../nbs/reference/50_commands.common.ipynb #40c21abf
 import difflib
@@ -179,20 +179,6 @@ def noting_signals():
     finally: restore()
 
 # %% ../../nbs/reference/50_commands.common.ipynb #44b61562
-def stop_when_noted(
-    note:SimpleNamespace, # from `noting_signals`
-): # a fastai `Callback`
-    "End training after the batch in which a signal came, and note where that was"
-    from fastai.callback.core import Callback, CancelFitException
-    class StopWhenNoted(Callback):
-        order, run_valid = 90, False
-        def after_batch(self):
-            if not note.signum: return
-            batch = self.iter + getattr(self.dls.train, 'skip', 0) + 1
-            note.where = f'epoch {self.epoch + 1} of {self.n_epoch}, after batch {batch} of {self.n_iter}'
-            raise CancelFitException
-    return StopWhenNoted()
-
 def ignore_sigint():
     "Leave Ctrl-C, which a terminal sends to the processes that load photos too, to the training"
     signal.signal(signal.SIGINT, signal.SIG_IGN)
