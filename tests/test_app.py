@@ -149,7 +149,7 @@ def test_what_is_no_photo_is_named(visitor, grey, tmp_path):
     Image.new('1', (20_000, 15_000)).save(tmp_path/'atlas.png')
     visitor.add(tmp_path/'letter.jpg', tmp_path/'atlas.png', grey('coffee'))
     def said(): return ' '.join(o.text for o in visitor.all('.toast-body'))
-    visitor.wait(lambda: 'letter.jpg: not an image file' in said() and 'atlas.png: a photo on this page may have 50 million pixels' in said(), said())
+    visitor.wait(lambda: 'letter.jpg: not an image file' in said() and 'atlas.png: a photo on this page is limited to 50 megapixels' in said(), said())
     assert len(visitor.shown('visit')) == 1 and str(tmp_path) not in said()
 
 def test_forty_clicks(visitor, grey):

@@ -16,7 +16,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 from skimage.color import rgb2lab
 
 WIDE, NARROW = 1400, 390
-PAGES = ['index.html', 'guide.html'] + [f"{o.parent.name}/{re.sub(r'^[0-9]+_', '', o.stem)}.html" for o in sorted((Path(__file__).parent.parent/'nbs').glob('*/[0-9]*.ipynb'))]
+PAGES = ['index.html', 'guide.html', 'reference.html'] + [f"{o.parent.name}/{re.sub(r'^[0-9]+_', '', o.stem)}.html" for o in sorted((Path(__file__).parent.parent/'nbs').glob('*/[0-9]*.ipynb'))]
 FLAGS = ('--headless --no-sandbox --disable-gpu --disable-dev-shm-usage --disable-quic --no-first-run --disable-background-networking '
          '--disable-component-update --disable-sync --hide-scrollbars').split()
 
@@ -53,6 +53,8 @@ COLOURS = """(() => {
   const style = o => getComputedStyle(o), ground = o => !o ? 'rgb(255, 255, 255)' : /, 0(\\.\\d+)?\\)$/.test(style(o).backgroundColor) ? ground(o.parentElement) : style(o).backgroundColor;
   return [document.body, ...document.querySelectorAll('main :is(p, td, th, li, summary, pre, code, h2, figcaption)')].map(o => [style(o).color, ground(o), [...o.innerText].slice(0, 40).join("")]);
 })()"""
+
+CUT = 'o.scrollWidth > o.clientWidth + 1 && !["auto", "scroll"].includes(getComputedStyle(o).overflowX)'
 
 class Reader:
     "Chromium on a page of the site"
@@ -119,13 +121,14 @@ def test_page_fits_and_is_readable(page, reader):
             reader.look(width, scheme)
             reader.wait(lambda: reader.js('innerWidth') == width, f'{width} pixels')
             assert reader.js('document.documentElement.scrollWidth') <= width, f'{scheme}, {width} px: the page scrolls sideways'
-            assert not reader.js('[...document.querySelectorAll("main pre")].filter(o => o.scrollWidth > o.clientWidth + 1 && !o.closest(".cell-output")).map(o => o.innerText)'), f'{width} px: code is cut'
+            assert not reader.js(f'[...document.querySelectorAll("main pre")].filter(o => {CUT}).map(o => o.innerText)'), f'{width} px: code is cut'
+            assert not reader.js('[...document.querySelectorAll("main pre.sourceCode code")].filter(o => getComputedStyle(o).whiteSpace !== "pre").length'), 'code wraps'
         reader.wait(lambda: reader.js('document.documentElement.classList.contains("quarto-dark")') == (scheme == 'dark'), scheme)
         pairs = reader.js(COLOURS)
         assert (luminance(pairs[0][1]) < .1) == (scheme == 'dark'), f'{scheme}: the ground is {pairs[0][1]}'
         assert not [o for o in pairs if contrast(*o[:2]) < 3], f'{scheme}: text that cannot be read'
 
-@pytest.mark.parametrize('page', PAGES[2:])
+@pytest.mark.parametrize('page', PAGES[3:])
 def test_chapter_opens_in_colab(page, reader):
     reader.open(page)
     assert reader.find('main a[href^="https://colab.research.google.com/github/"]').text == 'Open in Colab'
@@ -216,6 +219,24 @@ def test_slider_moves(width, scheme, reader):
         bar.send_keys(Keys.HOME)
         assert min(halves(slider)) > 1, 'all coloured'
 
+@pytest.mark.parametrize('width, height', [(1280, 900), (NARROW, 844)])
+def test_first_screen_has_picture_sentence_and_button(width, height, reader):
+    reader.open('index.html', width)
+    ends = reader.js('[".before-after", ".description", "#try button"].map(o => document.querySelector(o).getBoundingClientRect().bottom)')
+    assert 0 < min(ends) and max(ends) <= height, ends
+
+def test_pictures_open_at_full_size(reader):
+    reader.open('course/start.html', NARROW)
+    reader.wait(lambda: reader.js('!!document.querySelector("main img.zooms")'), 'no picture that opens')
+    reader.press('main img.zooms')
+    shown = reader.js('[document.querySelector("dialog.zoom").open, document.querySelector("dialog.zoom img").clientWidth, document.querySelector("dialog.zoom img").naturalWidth]')
+    assert shown[0] and shown[1] == shown[2] > NARROW
+    assert reader.js('document.documentElement.scrollWidth') <= NARROW
+    reader.find('dialog.zoom').click()
+    assert not reader.js('document.querySelector("dialog.zoom").open')
+    reader.find('main img.zooms').send_keys(Keys.ENTER)
+    assert reader.js('document.querySelector("dialog.zoom").open')
+
 @pytest.mark.parametrize('kind, width', [(interaction.POINTER_MOUSE, WIDE), (interaction.POINTER_TOUCH, NARROW)])
 def test_slider_is_dragged(kind, width, reader):
     reader.open('index.html', width)
@@ -273,14 +294,19 @@ def test_page_colours_as_the_package_does(trying, docs, tmp_path):
 
 def test_page_says_what_is_no_picture_and_goes_on(trying, tmp_path):
     (tmp_path/'text.jpg').write_text('not a photo')
+    Image.new('L', (60, 50), 99).save(tmp_path/'small.jpg')
+    trying.find('#try input[type=file]').send_keys(str(tmp_path/'small.jpg'))
+    assert coloured(trying)[1] == 'small_colour.jpg'
     trying.find('#try input[type=file]').send_keys(str(tmp_path/'text.jpg'))
+    trying.wait(lambda: 'Cannot' in trying.find('#try [role=status]').text, 'the text is taken')
     assert coloured(trying)[1] == 'Cannot colour text.jpg: this browser cannot read it as a picture.'
+    assert not trying.js('document.querySelectorAll("#try .before-after, #try .try-save").length'), 'the former result stands beside the refusal'
     Image.new('L', (8000, 7000)).save(tmp_path/'large.png')
     trying.find('#try input[type=file]').send_keys(str(tmp_path/'large.png'))
     trying.wait(lambda: '56 megapixels' in trying.find('#try [role=status]').text, 'the large one is taken')
     trying.press('#try p button')
     trying.wait(lambda: 'Cannot' not in trying.find('#try [role=status]').text, 'the example is not taken')
-    assert coloured(trying)[1] == 'flower_colour.jpg'
+    assert coloured(trying)[1] == 'mother_colour.jpg'
 
 @pytest.mark.parametrize('missing, says', [('there was no npm when it was built', 'cannot colour photos: there was no npm when it was built.'), ('', 'python -m http.server')])
 def test_page_that_cannot_colour_says_why(missing, says, root, chromium, tmp_path, monkeypatch):

@@ -35,7 +35,9 @@ def test_table_json_and_sheet(folder):
     assert lines[0] == '4 photos at 64 px; left out: 1 of little colour, 0 unreadable'
     assert lines[1].split() == ['PSNR', 'SSIM', 'colour', 'share', 'delta', 'Fréchet']
     assert [o[:14].strip() for o in lines[2:6]] == ['grey', 'model', 'model x2', 'truth']
-    assert lines[6:] == ['new/out/evaluation.json', 'new/out/contact_sheet.png']
+    legend = ' '.join(lines[6:8])
+    assert all(o in legend for o in ('PSNR (dB) and SSIM: higher', 'share: ', 'delta: ', 'Fréchet: ')) and legend.count('lower is better') == 2
+    assert lines[8:] == ['new/out/evaluation.json', 'new/out/contact_sheet.png']
     rows = json.loads((folder/'new/out/evaluation.json').read_text())['rows']
     assert rows['truth']['psnr'] == 100 and rows['truth']['share'] == 1 and rows['grey']['share'] < .02
     assert min(Image.open(folder/'new/out/contact_sheet.png').size) > 100
@@ -44,7 +46,7 @@ def test_prints_only_without_out(folder):
     before = {*folder.rglob('*')}
     res = evaluate('photos', '--weights', 'model.safetensors', '--size', 64, '--limit', 2, cwd=folder)
     assert not res.returncode, res.stderr
-    assert len(res.stdout.splitlines()) == 5 and {*folder.rglob('*')} == before
+    assert len(res.stdout.splitlines()) == 7 and {*folder.rglob('*')} == before
 
 def test_without_weights_the_packages_own(folder):
     import colorize_nb

@@ -141,7 +141,7 @@ def test_a_newspaper_is_descreened(colorize, tmp_path):
     y, x = np.mgrid[:240, :240]
     dots = np.asarray(GREY.resize((240, 240))) > 127 + 60*(np.cos(2*np.pi*x/6) + np.cos(2*np.pi*y/6))
     Image.fromarray(dots).save('news.png')
-    assert colorize('news.png')[2] == ['colorize: news.png: hardly anything between black and white, so little room for colour: --descreen makes room']
+    assert colorize('news.png')[2] == ['colorize: news.png: almost pure black and white, so there is little to colour; for a printed picture try --descreen']
     assert colorize('news.png', descreen=True, resume=True)[2] == ['colorize: news.png: dots 6.0 pixels apart were blurred away']  # another setting: not done yet
     assert colorize('news.png', descreen=True, resume=True)[2] == ['colorize: news.png was done already']
 

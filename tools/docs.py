@@ -1,8 +1,8 @@
 """Build the site into _docs/ and README.md from nbs/, without Quarto: `python tools/docs.py [--check]`.
 
 nbdev processes the notebooks into _proc/, as it does for Quarto; smalldocs renders them from there, and finish.py makes the pages
-readable without a network. README.md is the Markdown copy of the home page, and the list of commands in nbs/guide.ipynb is made from
-the commands. With --check neither is written: the exit code is 1 when one differs. A broken link ends the build with 1 too."""
+readable without a network. README.md is the Markdown copy of the home page, and the list of commands in nbs/guide.ipynb and the
+tables of chapters in nbs/index.ipynb and nbs/reference.ipynb are made, too. With --check neither is written: the exit code is 1 when one differs. A broken link ends the build with 1 too."""
 import argparse, json, os, re, shutil, subprocess, sys
 from pathlib import Path
 
@@ -59,30 +59,44 @@ def stage(proc):
     return pages
 
 def sidebar(titles, pages):
-    "The table of contents on the left: pages of their own, the numbered chapters of the course, those of the reference by floor"
+    "The table of contents on the left: pages of their own, the numbered chapters of the course, those of the reference by layer"
     def entry(p):
         number = re.match(r'\d+', p.name)
         return dict(text=f'{int(number[0])} {titles[p]}' if number else titles[p], href=str(p.with_name(pages[p.name])))
     def of(folder): return sorted(p for p in titles if p.parent.name == folder)
-    floors, floor = {}, 'ground'
+    layers, layer = {}, 'ground'
     for p in of('reference'):
-        floor = re.match(r'\d+_(\w+)\.\w+\.ipynb|', p.name)[1] or floor  # a chapter without a module stands with the one before it
-        floors.setdefault(floor, []).append(entry(p))
+        layer = re.match(r'\d+_(\w+)\.\w+\.ipynb|', p.name)[1] or layer  # a chapter without a module stands with the one before it
+        layers.setdefault(layer, []).append(entry(p))
     home = sorted(of(''), key=lambda p: p.stem != 'index')
     return [*map(entry, home), dict(section='The course', contents=[*map(entry, of('course'))]),
-            dict(section='The reference', contents=[dict(section=k.capitalize(), contents=v) for k, v in floors.items()])]
+            dict(section='The reference', contents=[dict(section=k.capitalize(), contents=v) for k, v in layers.items()])]
 
-def guide(path):
-    "The notebook at `path` with the list of commands as they are now"
-    nb = json.loads(path.read_text(encoding='utf-8'))
-    [cell] = [c for c in nb['cells'] if c['id'] == 'commands']
-    cell['source'] = '\n\n'.join(['## All commands and options', 'Made from the commands themselves; `--help` says the same. Each has `--version`, too.', *commands()]).splitlines(keepends=True)
-    return json.dumps(nb, indent=1, ensure_ascii=False) + '\n'
+def chapters(nbs, folder):
+    "A table of the notebooks of a folder: title, what it is about, module"
+    rows = ['| Chapter | What it is about | Module |', '|---|---|---|']
+    for p in sorted((nbs/folder).glob('[0-9]*.ipynb')):
+        cells = json.loads(p.read_text(encoding='utf-8'))['cells']
+        title, about = re.match(r'# (.*)\n+> (.*)', source(cells[0])).groups()
+        module = next((m[1] for c in cells if (m := re.match(r'#\| *default_exp (\S+)', source(c)))), '')
+        rows.append(f'| [{title}]({folder}/{p.name}) | {about} | {f"`colorize_nb.{module}`" if module else ""} |')
+    return '\n'.join(rows)
+
+def made(nbs):
+    "The notebooks with a cell that is made from others or from the commands: path, and text as it should be"
+    options = lambda: '\n\n'.join(['## All commands and options', 'Made from the commands themselves; `--help` says the same. Each has `--version`, too.', *commands()])
+    for name, cell, text in (('guide', 'commands', options), ('index', 'course', lambda: chapters(nbs, 'course')), ('reference', 'reference', lambda: chapters(nbs, 'reference'))):
+        nb = json.loads((nbs/f'{name}.ipynb').read_text(encoding='utf-8'))
+        [cell] = [c for c in nb['cells'] if c['id'] == cell]
+        cell['source'] = text().splitlines(keepends=True)
+        yield nbs/f'{name}.ipynb', json.dumps(nb, indent=1, ensure_ascii=False) + '\n'
 
 def readme(markdown, pages, cfg):
-    "The home page's Markdown without its sliders and what colours photos there, with links that work in a clone: to the notebooks, to files beside them and to those of the repository"
-    markdown = re.sub(r'<div class="(?:before-afters"|try" id="try")>.*?</div>\n\n', '', markdown, flags=re.S)
+    "The home page's Markdown with a picture for its sliders and a link for its button, and links that work in a clone: to the notebooks, to files beside them and to those of the repository"
     nbs, repo = cfg.nbs_path.name, f'{cfg.git_url}/blob/{cfg.branch}/'
+    strip = '![Three historic photos in grey, and below as the colorizer paints them: a woman with two children, a bank with towers, a man with a trumpet](images/historic.jpg)'
+    button = f'**[Try it in your browser]({cfg.doc_host}{cfg.doc_baseurl}/index.html#try)**: nothing is uploaded, the page colours your photo on your own computer.'
+    for kind, text in (('before-afters', strip), ('try', button)): markdown = re.sub(rf'<div class="{kind}".*?</div>\n\n', f'{text}\n\n', markdown, flags=re.S)
     back = {Path(v).stem: k for k, v in pages.items()}
     def link(m):
         if m[2].startswith(repo): return m[1] + m[2].removeprefix(repo)
@@ -105,7 +119,7 @@ def main():
     os.chdir(root)
     sys.path.insert(0, str(root))  # the workers that process notebooks import the package from here
     cfg = get_config()
-    written(cfg.nbs_path/'guide.ipynb', guide(cfg.nbs_path/'guide.ipynb'), args.check)
+    for path, text in made(cfg.nbs_path): written(path, text, args.check)
     refresh_quarto_yml()
     _build_modidx()
     nbdev_sidebar.__wrapped__()
@@ -114,7 +128,7 @@ def main():
     smalldocs = shutil.which('smalldocs', path=str(Path(sys.executable).parent))
     rc = subprocess.run([smalldocs, 'render', '--strict', str(proc)]).returncode
     if rc: sys.exit(rc)
-    finish(proc/cfg.doc_path.name)
+    finish(proc/cfg.doc_path.name, cfg.doc_baseurl.rstrip('/'))
     if missing := add_browser(proc/cfg.doc_path.name): print(f'The home page cannot colour photos: {missing}', flush=True)
     text = readme((proc/cfg.doc_path.name/'index.llms.md').read_text(encoding='utf-8'), pages, cfg)
     shutil.rmtree(cfg.doc_path, ignore_errors=True)

@@ -1,8 +1,8 @@
 """Make all pictures of the home page and of README.md again, with the package's weights: `python tools/pictures.py`.
 
-Into nbs/images/ go the sheet of `colorize-demo` with its columns named, two photographs that never had colours before and after, and, for
-the sliders, two photographs in grey and coloured. Run it whenever the weights change, look at what comes out, and say in
-nbs/index.ipynb what there is to see."""
+In nbs/images/ it colours the three historic photos whose names end in _grey.jpg, for the sliders of the home page and, in one picture, for README.md,
+and makes the sheet of `colorize-demo` with its columns named and a photograph on which the colorizer fails. Run it whenever the weights change, look at
+what comes out, and say in nbs/index.ipynb what there is to see."""
 import tempfile
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from colorize_nb.inference.colorizer import Colorizer
 from colorize_nb.photos.metadata import save_photo
 
 images = Path(__file__).resolve().parent.parent/'nbs'/'images'
-slider = 'flower', 'china'
+historic = 'mother', 'bank', 'armstrong'
 
 def save(picture, name):
     "Keep `picture` small enough to commit"
@@ -37,18 +37,24 @@ def before_after(colorizer, grey, height=768):
     for i, o in enumerate((before, colorizer(before))): sheet.paste(o, (i*(before.width + 8), 0))
     return labelled(sheet, ('before', 'after'))
 
+def strip(pairs, side=380, gap=6):
+    "The upper squares of some photos in grey, and below them in colour"
+    sheet = Image.new('RGB', (len(pairs)*(side + gap) - gap, 2*side + gap), 'white')
+    for x, pair in enumerate(pairs):
+        for y, o in enumerate(pair): sheet.paste(o.crop((0, 0, o.width, o.width)).resize((side, side), Image.Resampling.LANCZOS), (x*(side + gap), y*(side + gap)))
+    return sheet
+
 def main():
     colorizer = Colorizer.from_pretrained()
-    save(before_after(colorizer, data.camera()), 'camera')
+    greys = [Image.open(images/f'{o}_grey.jpg') for o in historic]
+    coloured = [colorizer(o) for o in greys]
+    for name, o in zip(historic, coloured): save(o, f'{name}_colour')
+    save(strip([*zip(greys, coloured)]), 'historic')
     save(before_after(colorizer, data.coins()), 'coins')
     with tempfile.TemporaryDirectory() as tmp:
         photos = demo_photos(Path(tmp)/'photos')
         results = [save_photo(colorizer(o), Path(tmp)/o.name) for o in photos]
         sheet = Image.open(demo_sheet(photos, results, Path(tmp)/'sheet.png', 256))
         save(labelled(sheet, 2*('grey', 'coloured', 'truth')), 'colours')
-        for before, after in zip(photos, results):
-            if before.stem not in slider: continue
-            save(Image.open(before).convert('L'), f'{before.stem}_grey')
-            save(Image.open(after), f'{before.stem}_colour')
 
 if __name__ == '__main__': main()

@@ -23,6 +23,9 @@ def distance_or_none():
     except ColorizeError as e: return print(f'colorize-eval: without the Fréchet distance: {e}', file=sys.stderr)
     return efficientnet_features
 
+_LEGEND = """PSNR (dB) and SSIM: higher is better. share: colourfulness as a part of the truth's, best near 100%; delta: how far it is off, photo by photo, lower is better.
+Fréchet: how far the coloured photos, as a set, are from the true ones, where grey is 100%; lower is better. Compare rows of equal share."""
+
 @command('colorize-eval')
 def evaluate(
     folder:str, # colour photos, searched recursively
@@ -45,7 +48,7 @@ def evaluate(
     bar = Progress(len(files))
     res = evaluate_files(files, colorizer, size, saturation, scores=scores, extractor=distance_or_none(), step=bar.step)
     for o in res['unreadable'].values(): print(f'colorize-eval: {o}', file=sys.stderr)
-    print(table(res), flush=True)
+    print(table(res), _LEGEND, sep='\n', flush=True)
     if out:
         for o in write_results(res, colorizer, Path(out), saturation[0]): print(o)
     return int(bool(res['unreadable']))

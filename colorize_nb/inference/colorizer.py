@@ -107,7 +107,7 @@ def find_device(
     have = dict(cuda=torch.cuda.is_available, mps=torch.backends.mps.is_available, cpu=lambda: True)
     if name not in ('auto', *have): raise ColorizeError(f"device is one of auto, {', '.join(have)}, not {name!r}")
     if name == 'auto': name = next(k for k,there in have.items() if there())
-    if not have[name](): raise ColorizeError(f'device {name} is not there: auto takes what is')
+    if not have[name](): raise ColorizeError('no ' + dict(cuda='CUDA GPU', mps='Apple GPU (MPS)')[name] + ' found; --device auto picks one that exists')
     return torch.device(name)
 
 # %% ../../nbs/reference/22_inference.colorizer.ipynb #533abda2

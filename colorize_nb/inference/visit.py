@@ -38,7 +38,7 @@ def read_limited(
 )->Photo:
     "Read a photo of at most `MAX_PIXELS` (`ColorizeError` of one line, by the visitor's name, if it isn't one)"
     name = name or Path(file).name
-    too_large = ColorizeError(f'cannot take {name}: a photo on this page may have {MAX_PIXELS//10**6} million pixels, this one has more')
+    too_large = ColorizeError(f'cannot take {name}: a photo on this page is limited to {MAX_PIXELS//10**6} megapixels')
     try:
         with reading(name), open_image(file) as img:
             if img.width*img.height > MAX_PIXELS: raise too_large

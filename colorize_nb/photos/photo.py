@@ -197,7 +197,7 @@ class Photo:
     @property
     def notes(self)->list: # of lines
         "What a user should know of it: what is left out, what was guessed"
-        bw = 'hardly anything between black and white, so little room for colour: --descreen makes room'
+        bw = 'almost pure black and white, so there is little to colour; for a printed picture try --descreen'
         return [*self.img.info.get('notes', ()), *self._said, *([bw] if _two_tones(self) else [])]
 
     def rgb(self, y0:int, y1:int)->Image.Image:

@@ -11,8 +11,8 @@
   if (location.protocol === 'file:') return box.replaceChildren(make('p', {}, 'A page that is opened from a folder may not run the network. Serve the folder: ', make('code', {}, 'python -m http.server -d _docs')));
 
   const input = make('input', { type: 'file', accept: 'image/*' }), drop = make('label', { className: 'try-drop' }, 'Drop a photo here, or choose one: ', input);
-  const example = (name) => make('button', { type: 'button', className: 'btn btn-secondary', onclick: () => take(`images/${name}_grey.jpg`, name) }, `Example: ${name}`);
-  const examples = make('p', {}, example('flower'), ' ', example('china')), shown = make('div');
+  const example = (name, text) => make('button', { type: 'button', className: 'btn btn-secondary', onclick: () => take(`images/${name}_grey.jpg`, name) }, text);
+  const examples = make('p', {}, 'Or take one of these: ', example('mother', 'Migrant Mother'), ' ', example('bank', 'The bank'), ' ', example('armstrong', 'Louis Armstrong')), shown = make('div');
   box.replaceChildren(drop, examples, status, shown);
   say('Nothing is uploaded: the photo is coloured on this machine.');
 
@@ -37,7 +37,7 @@
     let bitmap;
     try { bitmap = await createImageBitmap(file); } catch { throw new Error('this browser cannot read it as a picture'); }
     const { width: W, height: H } = bitmap;
-    if (W * H > MOST) throw new Error(`it has ${Math.round(W * H / 1e6)} megapixels, and a browser bears ${MOST / 1e6}: the command colorize takes it`);
+    if (W * H > MOST) throw new Error(`it has ${Math.round(W * H / 1e6)} megapixels, and this page is limited to ${MOST / 1e6}; the command colorize takes it`);
     const canvas = make('canvas', { width: W, height: H }), page = canvas.getContext('2d', { willReadFrequently: true });
     page.drawImage(bitmap, 0, 0);
     bitmap.close();
@@ -57,7 +57,10 @@
     try {
       if (typeof file === 'string') file = new File([await (await fetch(file)).blob()], `${name}.jpg`, { type: 'image/jpeg' });
       await colour(file);
-    } catch (e) { say(`Cannot colour ${file.name || name}: ${e.message}.`); }
+    } catch (e) {
+      shown.replaceChildren();
+      say(`Cannot colour ${file.name || name}: ${e.message}.`);
+    }
     busy = input.disabled = false;
   }
   input.onchange = () => { const [file] = input.files; input.value = ''; take(file); };  // the same file may be chosen again
