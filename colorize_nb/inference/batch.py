@@ -213,10 +213,8 @@ def color_photo(
         date = None if format else os.stat(photo).st_mtime_ns
         img = colorizer(source, **options)
         for i,o in enumerate(results):
-            if i:
-                from colorize_nb.sheets import side_by_side
-                img = side_by_side([source, img])
-            save_photo(img, o, quality, mark, format)
+            if i: from colorize_nb.sheets import side_by_side
+            save_photo(side_by_side([source, img]) if i else img, o, quality, mark, format)
             with suppress(OSError): date and os.utime(o, ns=(date, date))  # some disks know no such date
         return replace(res, status='coloured', notes=notes)
     except Exception as e: says, error = one_line(e), e  # one photo never stops the others

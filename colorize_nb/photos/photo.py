@@ -143,9 +143,9 @@ class Space:
 
     def roots(self, x):
         "Lightness, as (L* + 16)/116, of (h,w,C) numbers"
-        i = torch.from_numpy(x.astype(np.int32))
-        if x.shape[-1] < 3: return cube_root(self.luminance.sum(0)[i[..., 0]])
-        return cube_root(sum(t.index_select(0, i[..., c].flatten()) for c,t in enumerate(self.luminance)).view(x.shape[:2]))
+        tables = self.luminance if x.shape[-1] > 2 else self.luminance.sum(0, keepdim=True)
+        parts = [t.index_select(0, torch.from_numpy(x[..., c].astype(np.int32).ravel())) for c,t in enumerate(tables)]
+        return cube_root(sum(parts).view(x.shape[:2]))
 
     def encode(self, rgb):
         "Numbers (h,w,3), uint16, of linear sRGB (3,h,w); what no number can show goes towards grey, so that its luminance stays"
