@@ -13,17 +13,23 @@ def ranks(run, tmp_path_factory):
     run('python', Path(__file__).with_name('two_processes.py'), folder)
     return [torch.load(folder/f'{r}.pt', weights_only=True) for r in range(2)], folder
 
-@pytest.mark.parametrize('norm, gan', [('batch', 'vanilla'), ('instance', 'hinge')])
-def test_gradients_equal_those_of_one_process_with_the_doubled_batch(ranks, norm, gan):
-    for name, one, *two in zip('GD', gradients(8, norm, gan), *(o['gradients'][norm, gan] for o in ranks[0])):
+@pytest.mark.parametrize('gan', ['vanilla', 'hinge'])
+def test_gradients_equal_those_of_one_process_with_the_doubled_batch(ranks, gan):
+    for name, one, *two in zip('GD', gradients(8, 'instance', gan), *(o['gradients']['instance', gan] for o in ranks[0])):
         assert one.abs().max() > 1e-2
         for o in two: assert (o - one).abs().max() < 1e-5, name
+
+def test_batch_norm_counts_each_process_by_itself_and_gradients_are_the_mean(ranks):
+    halves = [gradients(4, 'batch', 'vanilla', slice(4*r, 4*r + 4)) for r in range(2)]
+    for name, a, b, *two in zip('GD', *halves, *(o['gradients']['batch', 'vanilla'] for o in ranks[0])):
+        assert (a - b).abs().max() > 1e-2
+        for o in two: assert (o - (a + b)/2).abs().max() < 1e-5, name
 
 def test_both_ranks_have_the_same_weights_after_50_steps(ranks):
     a, b = ranks[0]
     assert a['steps'] == b['steps'] >= 50
     for x, y in zip(a['weights'], b['weights']):
-        for k in x: assert x[k].equal(y[k]), k
+        for k in x: assert x[k].equal(y[k]) or 'running' in k, k  # what D's batch norm has counted is each process's own, and D never uses it
 
 def test_each_picture_is_seen_in_each_epoch_and_only_the_last_place_is_filled_up(ranks):
     a, b = (o['seen'] for o in ranks[0])

@@ -21,12 +21,12 @@ from colorize_nb.training.adversary import Adversary
 from colorize_nb.training.callbacks import Preview
 from colorize_nb.training.learner import pix2pix_learner
 
-def loaders(n, bs, shuffle=False, seed=0):
-    "`n` pictures of 32 px; the first value of each is its number"
+def loaders(n, bs, shuffle=False, seed=0, part=slice(None)):
+    "`n` pictures of 32 px, or a part of them; the first value of each is its number"
     g = torch.Generator().manual_seed(seed)
     L, ab = (torch.rand(n, c, 32, 32, generator=g)*2 - 1 for c in (1, 2))
     L[:, 0, 0, 0] = torch.arange(n)/n
-    dls = DataLoaders(*(DataLoader(list(zip(L, ab)), bs=bs, shuffle=o, num_workers=0) for o in (shuffle, False)), device='cpu')
+    dls = DataLoaders(*(DataLoader(list(zip(L, ab))[part], bs=bs, shuffle=o, num_workers=0) for o in (shuffle, False)), device='cpu')
     dls.size = 32
     return dls
 
@@ -40,10 +40,11 @@ class Watch(Callback):
     def before_step(self): self.keep('G', self.learn.model)
     def keep(self, name, model): setattr(self, name, torch.cat([p.grad.flatten() for p in model.parameters()]))
 
-def gradients(bs, norm, gan, n=8):
-    "Of G and of D, in one step on `bs` pictures a process"
+def gradients(bs, norm, gan, part=slice(None)):
+    "Of G and of D, in one step on `bs` of eight pictures a process; with batch norm D does not move before G's gradient is computed"
     set_seed(0)
-    learn = pix2pix_learner(loaders(n, bs), UNet(nf=4, depth=4, norm=norm, dropout=0.), PatchGAN(patch=16, nf=4, norm=norm), gan=gan, cbs=Watch())
+    learn = pix2pix_learner(loaders(8, bs, part=part), UNet(nf=4, depth=4, norm=norm, dropout=0.), PatchGAN(patch=16, nf=4, norm=norm), gan=gan,
+                            lr_mult=0. if norm == 'batch' else 1., cbs=Watch())
     quietly(learn, lambda: learn.fit(1))
     return learn.watch.G, learn.watch.D
 
@@ -76,7 +77,7 @@ def one(rank, port, folder):
     os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE='2', LOCAL_WORLD_SIZE='2', MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port),
                       ACCELERATE_USE_CPU='true', OMP_NUM_THREADS='1')
     torch.set_num_threads(1)
-    res = dict(gradients={k: gradients(4, *k) for k in (('batch', 'vanilla'), ('instance', 'hinge'))}, **train(folder))
+    res = dict(gradients={k: gradients(4, *k) for k in (('instance', 'vanilla'), ('instance', 'hinge'), ('batch', 'vanilla'))}, **train(folder))
     torch.save(res, folder/f'{rank}.pt')
     distrib_barrier()
     torch.distributed.destroy_process_group()

@@ -14,9 +14,8 @@ import torch
 from contextlib import ExitStack
 from copy import deepcopy
 from fastai.vision.all import AMPMode, L, MixedPrecision, Tensor, get_model, patch, show_image
-from functools import partial
 from ..color import net_to_rgb
-from .adversary import Opponent, StatefulCallback
+from .adversary import Adversary, StatefulCallback
 
 # %% ../../nbs/course/08_training.callbacks.ipynb #fd093b92
 class EMA(StatefulCallback):
@@ -68,31 +67,19 @@ class DevicePrecision(MixedPrecision, StatefulCallback):
     scalers, back = (), ()  # G's and D's; their states, until training begins
     stack = ExitStack()  # holds autocast while it is on
     def before_fit(self):
-        self.stack = ExitStack()
+        self.stack, back, adversaries = ExitStack(), self.state_dict()['scalers'], self.learn._grab_cbs(Adversary)
         device, fp16 = next(self.model.parameters()).device.type, self.amp_mode == AMPMode.FP16
         self.autocast, self.scales = torch.autocast(device, dtype=torch.float16 if fp16 else torch.bfloat16), L()
-        opponents = self.learn._grab_cbs(Opponent)
-        self.scalers = [torch.amp.GradScaler(device, **{**self.kwargs, 'enabled': fp16}) for _ in range(1 + len(opponents))]
-        for o,s in zip(self.scalers, self.back): o.load_state_dict(s)
-        self.learn.scaler, self.back = self.scalers[0], ()
-        for o,scaler in zip(opponents, self.scalers[1:]): o.descend = partial(scaled_descend, o, scaler)
+        self.scalers = [torch.amp.GradScaler(device, **{**self.kwargs, 'enabled': fp16}) for _ in range(1 + len(adversaries))]
+        for o,s in zip(self.scalers, back): o.load_state_dict(s)
+        self.learn.scaler, *theirs = self.scalers
+        for o,s in zip(adversaries, theirs): o.d_scaler = s
     def before_batch(self): self.stack.enter_context(self.autocast)
     def leave(self): self.stack.close()
     def after_loss(self): self.leave()
     def after_cancel_batch(self): self.leave()  # no `after_loss` will
-    def after_fit(self):
-        super().after_fit()
-        for o in self.learn._grab_cbs(Opponent): vars(o).pop('descend', None)
-        self.back, self.scalers = self.state_dict()['scalers'], ()
     def state_dict(self): return dict(scalers=[o.state_dict() for o in self.scalers] or list(self.back))
-    def load_state_dict(self, state): self.back = state['scalers']
-
-# %% ../../nbs/course/08_training.callbacks.ipynb #969e00b1
-def scaled_descend(opponent, scaler, loss):
-    "D's step with the gradient multiplied by `scaler` on its way; `backward` does not belong under autocast"
-    with torch.autocast(loss.device.type, enabled=False): scaler.scale(loss).backward()
-    scaler.step(opponent.d_opt.opt)
-    scaler.update()
+    def load_state_dict(self, state): self.back, self.scalers = state['scalers'], ()
 
 # %% ../../nbs/course/08_training.callbacks.ipynb #6855710b
 def seconds(

@@ -31,10 +31,8 @@ def rng_state()->dict:
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
     return dict(python=random.getstate(), numpy=(kind, keys.tolist(), *rest), torch=torch.get_rng_state(), cuda=cuda)
 
-def set_rng_state(
-    state:dict, # from `rng_state`
-):
-    "Let all random numbers go on from `state`"
+def set_rng_state(state):
+    "Let all random numbers go on from what `rng_state` gave"
     random.setstate(state['python'])
     np.random.set_state(state['numpy'])
     torch.set_rng_state(state['torch'].cpu())
@@ -50,20 +48,15 @@ def curves(recorder)->dict: # lists of numbers; the smoothed loss as (count, val
     smooth = recorder.smooth_loss
     return dict(curves={k: plain(getattr(recorder, k, [])) for k in ('losses', 'lrs', 'iters', 'values')}, smooth=(smooth.count, float(smooth.val)))
 
-def draw_on(
-    recorder, # a `Recorder`
-    state:dict, # from `curves`
-):
-    "Let a `Recorder` go on from there"
+def draw_on(recorder, state):
+    "Let a `Recorder` go on from what `curves` gave"
     recorder.smooth_loss.count, recorder.smooth_loss.val = state['smooth'][0], tensor(state['smooth'][1])
     for k,v in state['curves'].items(): getattr(recorder, k)[:] = map(tensor, v) if k == 'losses' else v
 
 # %% ../../nbs/reference/40_training.checkpoint.ipynb #bba61e79
 class NotFinite(ValueError):
     "Training has gone wrong; the message says where"
-    def __init__(self,
-        why:str, # one line
-    ):
+    def __init__(self, why):
         super().__init__(why)
         self.why = why
     def __str__(self): return self.why  # fastai puts its own words into `args`
@@ -102,8 +95,7 @@ class Checkpoint(StatefulCallback):
         if not isinstance(self.dls.train, ResumableDL): raise ValueError('Checkpoint needs DataLoaders with dl_type=ResumableDL')
         self.dls.train.seed = self.seed
         self.saved = self.began = time.monotonic()
-        if self.back: self.put_back(self.back)
-        else: self.begin()
+        self.put_back(self.back) if self.back else self.begin()
         self.legs += 1
     def before_epoch(self):
         self.dls.train.epoch, self.dls.train.skip = self.epoch, self.at[1]
@@ -196,10 +188,7 @@ def forget_checkpoints(self:ColorLearner):
     if folder.is_dir() and not any(folder.iterdir()): folder.rmdir()
 
 # %% ../../nbs/reference/40_training.checkpoint.ipynb #e457ee80
-def leave_newest(
-    learn, # a `ColorLearner`
-    n:int, # so many checkpoints stay
-):
+def leave_newest(learn, n):
     "Delete all checkpoints but the newest `n`; files of other names stay"
     files = learn.checkpoints()
     stay = [o.name for o in files[-n:]] if n else []
@@ -237,27 +226,19 @@ class StopIfNotFinite(Callback):
         raise NotFinite(f'{what} is not finite in epoch {self.epoch + 1}, batch {i + 1} of {self.n_iter}{photos}{left}; the last checkpoint stays')
 
 # %% ../../nbs/reference/40_training.checkpoint.ipynb #8e44b388
-def names_hash(
-    files, # photos
-)->str: # how many, and a hash of their names and their folders'
+def names_hash(files)->str: # how many, and a hash of their names and their folders'
     "Which photos a training is of"
     names = ['/'.join(Path(o).parts[-2:]) for o in files]
     return f"{len(names)} ({hashlib.sha256(os.fsencode(chr(10).join(names))).hexdigest()[:8]})"
 
-def run_settings(
-    dls, # from `colorization_dls`
-    **options # simple values
-)->dict: # simple values
+def run_settings(dls, **options)->dict:
     "What must be the same for a training to go on: options, and the names of its photos"
     return dict(options, photos=names_hash((*dls.train_ds.items, *dls.valid_ds.items)))
 
 # %% ../../nbs/reference/40_training.checkpoint.ipynb #blame001
 @contextmanager
-def blaming(
-    file:Path, # a checkpoint that training goes on from, or None
-    checkpoint:Checkpoint, # says how far it is
-):
-    "Within this context, what goes wrong before a batch is done is a `ValueError` that names the checkpoint"
+def blaming(file, checkpoint):
+    "Within this context, what goes wrong before a batch is done is a `ValueError` that names the checkpoint's file; None for none"
     at = checkpoint.at
     try: yield
     except (KeyError, TypeError, AttributeError, IndexError, AssertionError, RuntimeError) as e:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from fastai.vision.all import (CancelEpochException, L, Learner, ParamScheduler, Path, SchedLin, SchedNo, Tensor, combine_scheds,
-                               default_device, delegates, get_model, join_path_file, nn, patch, rank_distrib)
+                               default_device, delegates, get_model, join_path_file, nn, patch, pd, rank_distrib)
 from ..evaluation.metrics import Colorfulness, PSNR
 from ..files import read_whole, save_whole
 from ..models.patchgan import PatchGAN
@@ -32,8 +32,7 @@ class ColorLearner(Learner):
                     callbacks={cb.name: cb.state_dict() for cb in self._grab_cbs(StatefulCallback)})
 
     def _do_fit(self):
-        first = self.first_epoch
-        self.first_epoch = 0
+        first, self.first_epoch = self.first_epoch, 0
         try:
             for self.epoch in range(first, self.n_epoch): self._with_events(self._do_epoch, 'epoch', CancelEpochException)
         finally:  # an error in a batch must not leave half precision switched on
@@ -128,28 +127,16 @@ def pix2pix_learner(
     if D is None and gan is not None: D = PatchGAN(nf=nf)
     if precision == 'auto': precision = best_precision(torch.device(dls.device or default_device()), G.to(dls.device or default_device()), getattr(dls, 'size', 128))
     own = usual_callbacks(D, gan, gan_weight, lr_mult, ema, precision)
-    metrics = [l1, *(own[0].metrics if gan else ()), PSNR(), Colorfulness(), *L(metrics)]
-    return ColorLearner(dls, G.to(memory_format=torch.channels_last), loss_func=WeightedL1(l1_weight), lr=lr, metrics=metrics,
-                        cbs=own + L(cbs), **{'opt_func': paper_adam, **kwargs})
+    return ColorLearner(dls, G.to(memory_format=torch.channels_last), loss_func=WeightedL1(l1_weight), lr=lr, cbs=own + L(cbs),
+                        metrics=[l1, *(own[0].metrics if gan else ()), PSNR(), Colorfulness(), *L(metrics)], **{'opt_func': paper_adam, **kwargs})
 
 # %% ../../nbs/course/09_training.learner.ipynb #75245827
 def usual_callbacks(D, gan, weight, lr_mult, ema, precision)->L:
     "The adversary, the average and the precision, as far as they are wanted"
     if precision not in ('fp32', 'bf16', 'fp16'): raise ValueError(f"precision is 'fp32', 'bf16', 'fp16' or 'auto', not {precision!r}")
-    cbs = L()
-    if gan is not None: cbs.append(Adversary(D.to(memory_format=torch.channels_last), gan, weight, lr_mult))
+    cbs = L() if gan is None else L(Adversary(D.to(memory_format=torch.channels_last), gan, weight, lr_mult))
     if ema is not None: cbs.append(EMA(ema))
-    if precision != 'fp32': cbs.append(DevicePrecision(precision))
-    return cbs
-
-# %% ../../nbs/course/09_training.learner.ipynb #4f964334
-def smooth(xs, beta):
-    "The running mean of `xs`, corrected for its beginning"
-    out, avg = [], 0.
-    for i,x in enumerate(xs):
-        avg = beta*avg + (1 - beta)*float(x)
-        out.append(avg/(1 - beta**(i + 1)))
-    return out
+    return cbs if precision == 'fp32' else cbs + DevicePrecision(precision)
 
 # %% ../../nbs/course/09_training.learner.ipynb #33bcc358
 @patch
@@ -157,15 +144,12 @@ def plot_losses(self:ColorLearner,
     beta:float=0.95, # smoothing of the curves
 )->plt.Axes: # the axes, an array of 3 (or 1 without an adversary)
     "Plot λ·L1, the adversarial loss, and D's belief in real and fake patches, against training batches (all of the adversary's life)"
-    curves = [('λ·L1', dict(train=self.recorder.losses))]
-    if adv := self._grab_cbs(Adversary):
-        h = adv[0].history
-        curves += [('adversarial loss of G', dict(gan=h['gan'])), ("D's belief: real = 1", dict(real=h['d_real'], fake=h['d_fake']))]
-    _, axs = plt.subplots(1, len(curves), figsize=(4*len(curves), 2.6), squeeze=False)
-    for ax,(title,lines) in zip(axs[0], curves):
-        for name,ys in lines.items(): ax.plot(smooth(ys, beta), label=name)
-        ax.set_title(title)
-        ax.set_xlabel('batch')
+    curves = {'λ·L1': dict(train=self.recorder.losses)}
+    for h in self._grab_cbs(Adversary).attrgot('history'):
+        curves |= {'adversarial loss of G': dict(gan=h['gan']), "D's belief: real = 1": dict(real=h['d_real'], fake=h['d_fake'])}
+    _, axs = plt.subplots(1, len(curves), figsize=(4*len(curves), 2.6), squeeze=False, layout='tight')
+    for ax,(title,lines) in zip(axs[0], curves.items()):
+        for name,ys in lines.items(): ax.plot(pd.Series(map(float, ys), dtype=float).ewm(alpha=1 - beta).mean(), label=name)
+        ax.set(title=title, xlabel='batch')
         if len(lines) > 1: ax.set_ylim(0, 1); ax.legend()
-    plt.tight_layout()
     return axs[0]

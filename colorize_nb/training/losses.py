@@ -14,10 +14,8 @@ from fastcore.basics import patch
 from torch import Tensor, nn
 
 # %% ../../nbs/course/06_training.losses.ipynb #27a8f546
-def _f32(
-    x:Tensor, # any shape and floating dtype; fastai's typed tensors too
-)->Tensor: # a plain tensor, float32 (float64 if `x` was)
-    "Make `x` a plain tensor that is wide enough to add up a loss in"
+def _f32(x):
+    "Make a tensor of any kind a plain one, at least float32, wide enough to add up a loss in"
     x = x.as_subclass(Tensor)
     return x if x.dtype == torch.float64 else x.float()
 
@@ -44,37 +42,25 @@ class WeightedL1(nn.Module):
 # %% ../../nbs/course/06_training.losses.ipynb #2099de9d
 class _Vanilla:
     "Cross-entropy (Goodfellow et al. 2014); `gen` is the non-saturating −log D"
-    @staticmethod
     def real(x): return F.softplus(-x)
-    @staticmethod
     def fake(x): return F.softplus(x)
-    @staticmethod
     def gen(x): return F.softplus(-x)
-    @staticmethod
     def prob(x): return torch.sigmoid(x)
 
 # %% ../../nbs/course/06_training.losses.ipynb #bc2d9427
 class _LSGAN:
     "Squared distance to the targets 1 for real and 0 for fake (Mao et al. 2017)"
-    @staticmethod
     def real(x): return (x - 1)**2
-    @staticmethod
     def fake(x): return x**2
-    @staticmethod
     def gen(x): return (x - 1)**2
-    @staticmethod
     def prob(x): return x.clamp(0, 1)
 
 # %% ../../nbs/course/06_training.losses.ipynb #4da0ce2d
 class _Hinge:
     "No loss beyond a margin of 1 (Lim and Ye 2017); G follows the logit itself"
-    @staticmethod
     def real(x): return F.relu(1 - x)
-    @staticmethod
     def fake(x): return F.relu(1 + x)
-    @staticmethod
     def gen(x): return -x
-    @staticmethod
     def prob(x): return torch.sigmoid(2*x)
 
 # %% ../../nbs/course/06_training.losses.ipynb #0ba9f500
@@ -85,8 +71,7 @@ class GANLoss:
         mode:str='vanilla', # 'vanilla' (Goodfellow 2014), 'lsgan' (Mao 2017) or 'hinge' (Lim and Ye 2017)
     ):
         if mode not in self.modes: raise ValueError(f'mode must be one of {list(self.modes)}, not {mode!r}')
-        self.mode = mode
-        self._f = self.modes[mode]
+        self.mode, self._f = mode, self.modes[mode]
 
     def d_loss(self,
         real_logits:Tensor, # logits of (x, y), any shape

@@ -8,11 +8,10 @@ Docs: https://colorize-nb.github.io/colorize_nb/reference/training.progress.html
 __all__ = ['EpochLog', 'ShowEpochs', 'StopWhen']
 
 # %% ../../nbs/reference/43_training.progress.ipynb #e3224126
-import csv
-import io
 import sys
 import time
-from fastai.vision.all import Callback, CancelFitException, CSVLogger, Path
+from fastai.learner import format_time
+from fastai.vision.all import Callback, CancelFitException, CSVLogger, Path, pd
 from ..files import whole
 from .adversary import StatefulCallback
 from .checkpoint import Checkpoint, plain
@@ -25,39 +24,21 @@ class EpochLog(StatefulCallback):
         file:Path, # rewritten after each epoch
         stage:str='', # name of what is being trained
     ):
-        self.file = Path(file)
-        self.stage = stage
+        self.file, self.stage = Path(file), stage
         self.rows = []
-        self.seen = 0      # pictures, in all stages
-        self.minutes = 0.  # of the stages before this one
+        self.seen, self.minutes = 0, 0.  # pictures, in all stages; of the stages before this one
 
     def after_batch(self):
         if self.training: self.seen += len(self.yb[0])
     def after_epoch(self):
         checkpoint = getattr(self.learn, 'checkpoint', None)
         minutes = self.minutes + (checkpoint.minutes if checkpoint else 0)
-        names = [o for o in self.recorder.metric_names if o not in ('epoch', 'time')]
-        row = dict(stage=self.stage, pictures=self.seen, minutes=round(minutes, 2), lr=self.opt.hypers[-1]['lr'])
-        self.rows.append(row | dict(zip(names, plain(self.recorder.log[1:]))))
-        self.write()
-    def write(self):
-        "The file, whole"
-        with whole(self.file) as f:
-            text = io.StringIO(newline='')
-            rows = csv.DictWriter(text, [*dict.fromkeys(k for o in self.rows for k in o)], lineterminator='\n')
-            rows.writeheader()
-            rows.writerows(self.rows)
-            f.write(text.getvalue().encode())
+        table = dict(zip(self.recorder.metric_names[1:-1], plain(self.recorder.log[1:])))  # without the epoch's number and its time
+        self.rows.append(dict(stage=self.stage, pictures=self.seen, minutes=round(minutes, 2), lr=self.opt.hypers[-1]['lr'], **table))
+        text = pd.DataFrame(self.rows).to_csv(index=False, lineterminator='\n')
+        with whole(self.file) as f: f.write(text.encode())
     def state_dict(self): return dict(rows=self.rows, seen=self.seen, minutes=self.minutes)
     def load_state_dict(self, state): self.rows, self.seen, self.minutes = list(state['rows']), state['seen'], state['minutes']
-
-# %% ../../nbs/reference/43_training.progress.ipynb #d0400cd6
-def span(
-    seconds:float, # any
-)->str:
-    "Say how long that is"
-    if seconds < 90: return f'{seconds:.0f} s'
-    return f'{seconds/60:.0f} min' if seconds < 5400 else f'{seconds/3600:.1f} h'
 
 # %% ../../nbs/reference/43_training.progress.ipynb #45a55bf2
 class ShowEpochs(Callback):
@@ -76,7 +57,7 @@ class ShowEpochs(Callback):
     def pace(self, done):
         "Photos a second of this leg, and the time for the rest when `done` epochs are done"
         rate = self.seen/max(time.monotonic() - self.start, 1e-6)
-        return f'{rate:.1f}', span((self.n_epoch - done)*len(self.dls.train)*self.dls.train.bs/max(rate, 1e-6))
+        return f'{rate:.1f}', format_time((self.n_epoch - done)*len(self.dls.train)*self.dls.train.bs/max(rate, 1e-6))
     def row(self, log):
         if log is vars(self.recorder).get('log'): log = [*log, *self.pace(self.epoch + 1)]
         cells = (f'{o:.4f}' if isinstance(o, float) else str(o) for o in log)
