@@ -13,7 +13,6 @@ import re
 import sys
 import time
 from argparse import SUPPRESS
-from itertools import combinations
 from pathlib import Path
 from typing import Annotated
 from .common import Between, Device, OneOf, Saturation, Weights, command, noting_signals
@@ -38,10 +37,9 @@ def _say(text):
 
 def _meant(paths):
     "What somebody may have meant who typed names of which some are not there, in lines"
-    there = [os.path.lexists(o) for o in paths]
-    for i,j in combinations(range(len(paths) + 1), 2):
-        name = ' '.join(paths[i:j])
-        if 2 <= j - i < 9 and not all(there[i:j]) and os.path.exists(name): yield f"if one photo is meant: colorize '{printable(name)}'"
+    there = [os.path.lexists(o) or bool(re.search(r'[*?[]', o)) for o in paths]
+    for i,j in ((i, j) for i in range(len(paths)) for j in range(i + 2, min(i + 9, len(paths) + 1)) if not all(there[i:j])):
+        if os.path.exists(name := ' '.join(paths[i:j])): yield f"if one photo is meant: colorize '{printable(name)}'"
     if there == [True, False] and Path(paths[1]).suffix: yield f'if {printable(paths[1])} is to be the result: colorize {printable(paths[0])} --out {printable(paths[1])}'
 
 def _folder(path):
