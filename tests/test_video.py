@@ -7,6 +7,7 @@ import pytest
 import torch
 from fastcore.script import CliError
 from PIL import Image
+from skimage.color import rgb2lab
 
 av = pytest.importorskip('av')
 from colorize_nb.commands.video import colorize_video
@@ -16,6 +17,7 @@ from colorize_nb.inference.colorizer import Colorizer
 from colorize_nb.inference.steady import FilmColorizer, Steady
 from colorize_nb.inference.film import add_pictures, encode, frames_of, open_film
 from colorize_nb.inference.video import color_film
+from colorize_nb.inference.upsampling import box_mean
 from colorize_nb.models.unet import UNet
 
 TICK = Fraction(1, 600)
@@ -331,9 +333,28 @@ def test_flicker_is_halved_and_a_cut_begins_anew():
     assert changes(0.85, frames)[3:].mean() < changes(0., frames)[3:].mean()/2
     before, after = (2*torch.from_numpy(np.array(o.convert('L'))/255).float()[None, None] - 1 for o in pictures(2, cut=1))
     steady, ab = Steady(1.), torch.ones(1, 2, 48, 64)
-    steady(before, ab)
-    assert steady(before, 0*ab).mean() > 0.99
-    assert torch.equal(steady(after, 0*ab), 0*ab)
+    steady(before, lambda L: ab)
+    assert steady(before, lambda L: 0*ab)[1].mean() > 0.99
+    assert torch.equal(steady(after, lambda L: 0*ab)[1], 0*ab)
+
+class Nervous(torch.nn.Module):
+    "Sees violet where there is grain"
+    def forward(self, L):
+        rough = torch.nn.functional.avg_pool2d((L - box_mean(L)).abs(), 5, 1, 2)
+        return torch.cat([2*rough, -3*rough], 1)
+
+def test_grain_does_not_change_the_colours(monkeypatch):
+    def colours(grain):
+        rng, film = np.random.default_rng(0), FilmColorizer(Colorizer(Nervous(), size=64))
+        for o in pictures(6, (256, 192)):
+            shown = film(Image.fromarray((np.asarray(o) + rng.normal(0, grain, (192, 256, 1))).clip(0, 255).astype(np.uint8)))
+        return rgb2lab(shown)[..., 1:].reshape(24, 8, 32, 8, 2).mean((1, 3))  # of blocks: rounding hits the pixels of a grainy frame
+    clean = colours(0)
+    def far(): return np.linalg.norm(colours(20) - clean, axis=-1).mean()
+    now = far()
+    monkeypatch.setattr('colorize_nb.inference.steady.grain', lambda L: 0)
+    assert np.abs(colours(0) - clean).mean() < .5, 'a film without grain is seen as it is'
+    assert now < far()/2
 
 def test_importing_needs_no_pyav():
     code = "import sys; sys.modules['av'] = None\nimport colorize_nb.commands.video, colorize_nb.inference.video\n" \

@@ -172,6 +172,7 @@ def is_our_film(
         with av.open(str(path)) as film: return any(v.startswith(MARK) for o in film.streams.video for k,v in o.metadata.items() if k.lower() == 'encoder')
     except (av.FFmpegError, OSError): return False
 
+# %% ../../nbs/reference/25_inference.film.ipynb #vidjoin2
 def join(
     film, # from `open_film`: all but the pictures
     files:list, # films whose pictures follow one another

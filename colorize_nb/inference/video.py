@@ -35,10 +35,12 @@ class Segments:
     ):
         self.folder = folder
         note = folder/'made_with.json'
-        if folder.exists() and not note.exists() and any(folder.iterdir()): raise ColorizeError(f'{folder} is there already, and is no part of a film: call the result otherwise')
+        if folder.exists() and not note.exists() and any(folder.iterdir()):
+            raise ColorizeError(f'{folder} is there already, and is no part of a film: call the result otherwise')
         if note.exists():
             if not resume: raise ColorizeError(f'{folder} holds a part of this film: go on with --resume, or delete the folder')
-            if json.loads(note.read_text(encoding='utf-8')) != made_with: raise ColorizeError(f'{folder} was made with another film or other settings: delete it to begin again')
+            if json.loads(note.read_text(encoding='utf-8')) != made_with:
+                raise ColorizeError(f'{folder} was made with another film or other settings: delete it to begin again')
         folder.mkdir(exist_ok=True)
         with whole(note) as f: f.write(json.dumps(made_with).encode())
 
