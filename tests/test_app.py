@@ -1,5 +1,5 @@
 "colorize-app as a visitor sees it, in Chromium: photos in, compared, hinted at, saved; nobody else's, nothing left"
-import asyncio, contextlib, json, os, shutil, signal, subprocess, sys, zipfile
+import asyncio, base64, contextlib, json, os, re, shutil, signal, subprocess, sys, zipfile
 from http.client import HTTPConnection
 from io import BytesIO
 from pathlib import Path
@@ -9,6 +9,7 @@ from urllib.request import urlopen
 import numpy as np
 import pytest
 from PIL import Image
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
@@ -26,7 +27,7 @@ def server(tmp_path_factory):
     exe = shutil.which('colorize-app', path=str(Path(sys.executable).parent))
     assert exe, f"colorize-app is not beside {sys.executable}: pip install -e '.[dev]'"
     env = {**os.environ, 'TMPDIR': str(tmp), 'OMP_NUM_THREADS': '1'}
-    p = subprocess.Popen([exe, '--no-browser'], cwd=tmp_path_factory.mktemp('cwd'), env=env, text=True,
+    p = subprocess.Popen([exe, '--no-browser', '--keep', '0.1'], cwd=tmp_path_factory.mktemp('cwd'), env=env, text=True,
                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     first = p.stdout.readline()
     if not first.startswith('http://127.0.0.1:'): pytest.fail(first + p.stdout.read())
@@ -50,10 +51,12 @@ class Visitor:
         browser.switch_to.new_window('tab')
         self.tab = browser.current_window_handle
         browser.get(address)
-        self.wait(lambda: self.all('#files input[type=file]'), 'no page')
+        self.wait(lambda: self.all('#files input[type=file]') and self.browser.execute_script('return sessionStorage.colorize'), 'no page')
     def all(self, css): return self.browser.find_elements(By.CSS_SELECTOR, css)
     def js(self, code, *args): return self.browser.execute_script(code, *args)
-    def wait(self, done, what): return WebDriverWait(self.browser, 60, .1).until(lambda _: done(), what)
+    def wait(self, done, what):
+        try: return WebDriverWait(self.browser, 60, .1).until(lambda _: done())
+        except TimeoutException: pytest.fail(f"{what}; the page says: {self.text('.toast-body, #status')}")
     def here(self): self.browser.switch_to.window(self.tab)
     def see(self, element): self.js('arguments[0].scrollIntoView({block: "center", behavior: "instant"})', element)
     def shown(self, part):
@@ -61,22 +64,33 @@ class Visitor:
         return self.js('const all = [...document.querySelectorAll(arguments[0])]; return all.every(o => o.complete && o.naturalWidth) ? all.map(o => o.src) : []', f'#{part} img')
     def changed(self, part, before): return self.wait(lambda: (now := self.shown(part)) and now != before and now, f'{part} does not change')
     def drop(self, *files): self.all('#files input[type=file]')[0].send_keys('\n'.join(map(str, files)))
+    def text(self, css): return ' '.join(o.text for o in self.all(css))
+    def idle(self): return self.wait(lambda: not self.text('#status'), 'not done')
     def add(self, *files):
-        before = self.shown('slider')
+        "Drop photos, and wait until the last is done"
+        n = len(self.shown('visit')) + len(files)
         self.drop(*files)
-        self.changed('slider', before)
+        self.wait(lambda: len(self.all('#visit button')) >= n or self.all('.toast-body'), 'nothing comes')
+        self.idle()
+        self.wait(lambda: self.shown('slider') or not [o for o in self.all('#slider') if o.is_displayed()], 'no photo')
         return self
+    def number(self, part, value):
+        "Type into the number of a slider"
+        box = self.all(f'#{part} input[type=number]')[0]
+        self.see(box)
+        box.send_keys(Keys.CONTROL + 'a')
+        box.send_keys(f'{value}{Keys.TAB}')
     def pixels(self):
         "The coloured photo, as the browser gets it"
-        with urlopen(self.shown('slider')[1]) as f: return np.asarray(Image.open(BytesIO(f.read())).convert('RGB')).astype(int)
+        address = self.wait(lambda: self.shown('slider'), 'no photo')[1]
+        with urlopen(address) as f: return np.asarray(Image.open(BytesIO(f.read())).convert('RGB')).astype(int)
     def click(self, element, x=.5, y=.5):
         "Click at parts of the width and the height of an element"
         self.see(element)
         ActionChains(self.browser).move_to_element_with_offset(element, round((x - .5)*element.size['width']), round((y - .5)*element.size['height'])).click().perform()
     def point(self, x, y):
-        before = self.shown('points')
         self.click(self.all('#points img')[0], x, y)
-        self.changed('points', before)
+        self.wait(lambda: self.all('#colors button'), 'no colours to choose from')
     def choose_color(self):
         "Choose one of the other hues"
         self.wait(lambda: self.js('const o = [...document.querySelectorAll("#colors button")].at(-4); o?.click(); return !!o'), 'no colours to choose from')
@@ -105,12 +119,25 @@ def colorful(px): return (px.max(-1) - px.min(-1)).mean()
 def test_photo_gets_colour_and_the_line_moves(visitor, grey):
     visitor.add(grey('coffee'))
     assert visitor.pixels().shape == (200, 300, 3) and colorful(visitor.pixels()) > 5
-    box, handle = visitor.all('#slider .image-container')[0], visitor.all('#slider [data-testid=slider]')[0]
+    box, line = visitor.all('#slider figure')[0], visitor.all('#slider input')[0]
     visitor.see(box)
     left, right = halves(box)
     assert left < 3 < right, 'grey on the left, coloured on the right'
-    ActionChains(visitor.browser).click_and_hold(handle).move_by_offset(box.size['width']//2 - 5, 0).release().perform()
+    ActionChains(visitor.browser).click_and_hold(line).move_by_offset(box.size['width']//2 - 5, 0).release().perform()
     visitor.wait(lambda: max(halves(box)) < 3, 'the line does not move: all would be grey')
+    line.send_keys(Keys.HOME)
+    visitor.wait(lambda: min(halves(box)) > 3, 'the line does not move by the keyboard: all would be coloured')
+    line.send_keys(Keys.END)
+    visitor.wait(lambda: max(halves(box)) < 3, 'the line does not move back by the keyboard')
+
+def test_each_photo_appears_when_it_is_done(visitor, grey):
+    names = 'astronaut', 'coffee', 'chelsea', 'china', 'flower', 'rocket'
+    seen = []
+    visitor.drop(*map(grey, names))
+    visitor.wait(lambda: (seen.append((len(visitor.all('#visit button')), visitor.text('#status'))) or seen[-1] == (6, '')), 'not done')
+    while_busy = {n for n,says in seen if re.search('[1-6] of 6', says)}
+    assert len(while_busy & {1, 2, 3, 4, 5}) > 2, f'the photos come all at once: {seen}'
+    assert 'astronaut' in visitor.shown('slider')[0] + visitor.text('#slider'), 'the first one is looked at'
 
 def test_strength_and_size(visitor, grey):
     visitor.add(grey('coffee'))
@@ -144,13 +171,100 @@ def test_another_colouring_is_another_and_comes_back(visitor, grey):
         seen.append(visitor.pixels())
     assert all(np.abs(o - seen[0]).mean() > 3 for o in seen[1:4]) and np.abs(seen[4] - seen[0]).max() == 0
 
+def test_numbers_are_clamped(visitor, grey, tmp_path):
+    visitor.add(grey('coffee'))
+    def value(part): return float(visitor.all(f'#{part} input[type=number]')[0].get_attribute('value'))
+    def mark():
+        address = visitor.wait(lambda: visitor.shown('slider'), 'no photo')[1]
+        with urlopen(address) as f: (tmp_path/'now.png').write_bytes(f.read())
+        return mark_of(tmp_path/'now.png') or ''
+    for part,typed,used,says in (('seen', 100_000, 512, 'size=512'), ('strength', -5, 0, 'saturation=0.0')):
+        visitor.number(part, typed)
+        visitor.wait(lambda: says in mark() and value(part) == used, f'{part} is {value(part)}: {mark()}')
+    assert not visitor.all('.toast-body')
+
+def test_settings_for_all(visitor, grey):
+    visitor.add(grey('coffee'), grey('chelsea'))
+    before, photos = visitor.shown('slider'), visitor.shown('visit')
+    visitor.all('#strength input[type=range]')[0].send_keys(Keys.HOME)
+    visitor.changed('slider', before)
+    visitor.click(visitor.all('#same')[0])
+    visitor.wait(lambda: not {*visitor.shown('visit')} & {*photos} and not visitor.text('#status'), 'the other photo stays as it was')
+    visitor.add(grey('rocket'))
+    for i in (1, 2):
+        before = visitor.shown('slider')
+        visitor.click(visitor.all('#visit button')[i])
+        visitor.changed('slider', before)
+        assert colorful(visitor.pixels()) == 0, 'without strength it is grey'
+
+def test_photo_is_removed(visitor, grey):
+    visitor.add(grey('coffee'), grey('chelsea'))
+    gone, before = visitor.shown('visit')[0], visitor.shown('slider')
+    visitor.click(visitor.all('#remove')[0])
+    assert 'chelsea' in visitor.changed('slider', before)[1] and len(visitor.shown('visit')) == 1
+    with pytest.raises(HTTPError): urlopen(gone)
+    visitor.click(visitor.all('#remove')[0])
+    visitor.wait(lambda: not [o for o in visitor.all('#slider, #visit') if o.is_displayed()], 'the last one stays')
+
+def test_photo_with_colours_is_left_alone_unless_asked_for(visitor):
+    visitor.add(sample_photos()/'coffee.jpg')
+    assert 'has colours already, so it was left alone' in visitor.text('#slider') and not visitor.all('#slider .save')
+    before = visitor.shown('slider')
+    visitor.click(visitor.all('#recolor')[0])
+    assert len(visitor.changed('slider', before)) == 2 and visitor.all('#slider .save')
+    visitor.wait(lambda: not [o for o in visitor.all('#recolor') if o.is_displayed()], 'there is nothing more to ask for')
+
+def test_notes_and_format_of_the_command(visitor, grey, tmp_path):
+    "A TIFF of 16 bits and two pages becomes what `colorize` makes of it, with the same notes under the photo"
+    from colorize_nb.inference.batch import plan, run
+    from colorize_nb.inference.colorizer import Colorizer
+    deep = [Image.fromarray(np.asarray(Image.open(grey(o)), np.uint16)*257) for o in ('coffee', 'chelsea')]
+    deep[0].save(tmp_path/'scan.tif', save_all=True, append_images=deep[1:])
+    [there] = run(todo := plan([tmp_path/'scan.tif'], tmp_path/'out'), Colorizer.from_pretrained())
+    visitor.add(tmp_path/'scan.tif')
+    assert there.notes and [o.text for o in visitor.all('#slider .notes li')] == there.notes
+    link = visitor.all('#slider .save')[0]
+    assert link.get_attribute('download') == 'scan_colour.tif'
+    with urlopen(link.get_attribute('href')) as f: here = Image.open(BytesIO(f.read()))
+    with Image.open(there.results[0]) as img: assert (here.format, here.mode, here.size) == (img.format, img.mode, img.size) and np.array_equal(here, img)
+
+def test_example_and_limits(visitor):
+    said = visitor.text('.gradio-container')
+    assert all(o in said for o in ('JPEG', 'TIFF', '64 MB', '50 million pixels'))
+    visitor.click(visitor.all('#example')[0])
+    visitor.wait(lambda: visitor.shown('slider'), 'no example')
+    assert colorful(visitor.pixels()) > 5
+
+def test_a_page_loaded_anew_shows_what_was_there(visitor, grey):
+    visitor.add(grey('coffee'), grey('chelsea'))
+    visitor.point(.55, .62)
+    before = visitor.shown('slider')
+    visitor.choose_color()
+    before = visitor.changed('slider', before)
+    visitor.idle()
+    photos = visitor.wait(lambda: len(o := visitor.shown('visit')) == 2 and o, 'no list')
+    visitor.browser.refresh()
+    visitor.wait(lambda: visitor.shown('visit') == photos and visitor.shown('slider') == before, 'the photos are gone')
+    assert len(visitor.all('#dots i')) == 2, 'hint and point are there'
+    visitor.click(visitor.all('#undo')[0])
+    visitor.changed('slider', before)
+
 def test_what_is_no_photo_is_named(visitor, grey, tmp_path):
     (tmp_path/'letter.jpg').write_text('Dear Sir or Madam')
     Image.new('1', (20_000, 15_000)).save(tmp_path/'atlas.png')
-    visitor.add(tmp_path/'letter.jpg', tmp_path/'atlas.png', grey('coffee'))
-    def said(): return ' '.join(o.text for o in visitor.all('.toast-body'))
+    visitor.drop(tmp_path/'letter.jpg', tmp_path/'atlas.png', grey('coffee'))
+    def said(): return visitor.text('.toast-body')
     visitor.wait(lambda: 'letter.jpg: not an image file' in said() and 'atlas.png: a photo on this page is limited to 50 megapixels' in said(), said())
-    assert len(visitor.shown('visit')) == 1 and str(tmp_path) not in said()
+    visitor.wait(lambda: len(visitor.shown('visit')) == 1 and visitor.shown('slider'), 'the third is one')
+    assert str(tmp_path) not in said() and 'colorize-app' not in said()
+
+def test_after_a_refusal_the_former_picture_hides(visitor, grey, tmp_path):
+    visitor.add(grey('coffee'))
+    (tmp_path/'letter.jpg').write_text('Dear Sir or Madam')
+    visitor.add(tmp_path/'letter.jpg')
+    visitor.wait(lambda: not [o for o in visitor.all('#slider') if o.is_displayed()], 'the cup looks as if it were the letter')
+    visitor.click(visitor.all('#visit button')[0])
+    visitor.wait(lambda: [o for o in visitor.all('#slider img') if o.is_displayed()], 'the cup does not come back')
 
 def test_forty_clicks(visitor, grey):
     visitor.add(grey('coffee'))
@@ -182,21 +296,37 @@ def test_two_visitors(server, chromium, grey):
         except HTTPError: return True
     two.here()
     two.wait(gone, 'a photo can be fetched after its visit')
-    assert two.add(grey('coffee')) and len(two.shown('visit')) == 2 and two.shown('visit')[0] == theirs[0]
+    two.add(grey('coffee'))
+    assert len(two.shown('visit')) == 2 and two.shown('visit')[0] == theirs[0]
     two.leave()
+
+def test_a_second_visitor_waits_for_one_photo(server, chromium, grey):
+    many, one = Visitor(chromium, server[0]), Visitor(chromium, server[0])
+    many.here()
+    many.drop(*map(grey, ('astronaut', 'coffee', 'chelsea', 'china', 'flower', 'rocket', 'motorcycle')))
+    many.wait(lambda: many.all('#visit button'), 'nothing comes')
+    one.here()
+    one.add(grey('coffee'))
+    many.here()
+    assert len(many.all('#visit button')) < 7 and many.text('#status'), 'the second visitor waits for all of the first'
+    many.idle()
+    for o in (many, one): o.leave()
 
 def test_history_and_zip(visitor, grey):
     visitor.add(grey('coffee'), grey('chelsea'))
-    second = visitor.shown('slider')
-    visitor.click(visitor.all('#visit button.thumbnail-item')[0])
-    assert 'coffee_colour' in visitor.changed('slider', second)[1]
+    first = visitor.shown('slider')
+    assert 'coffee_colour' in first[1]
+    visitor.click(visitor.all('#visit button')[1])
+    assert 'chelsea_colour' in visitor.changed('slider', first)[1]
     visitor.click(visitor.all('#all')[0])
     file = visitor.browser.downloads/'photos_colour.zip'
     visitor.wait(file.exists, 'no zip is saved')
     with zipfile.ZipFile(file) as z:
         assert z.namelist() == ['coffee_colour.png', 'chelsea_colour.png']
-        z.extractall(visitor.browser.downloads)
+        z.extract('coffee_colour.png', visitor.browser.downloads)
     assert mark_of(visitor.browser.downloads/'coffee_colour.png').startswith('saturation=1')
+    visitor.click(visitor.all('#slider .save')[0])
+    visitor.wait((visitor.browser.downloads/'chelsea_colour.png').exists, 'the photo is not saved')
 
 def test_phone_at_night(visitor, grey):
     visitor.browser.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', dict(width=NARROW, height=900, deviceScaleFactor=1, mobile=True))
@@ -204,7 +334,7 @@ def test_phone_at_night(visitor, grey):
     visitor.browser.refresh()
     visitor.wait(lambda: visitor.all('#files input[type=file]'), 'no page')
     visitor.add(grey('coffee'))
-    assert visitor.js('return document.documentElement.scrollWidth') <= NARROW, 'the page scrolls sideways'
+    assert visitor.all('#slider img')[0].is_displayed() and visitor.js('return document.documentElement.scrollWidth') <= NARROW, 'the page scrolls sideways'
     assert luminance(visitor.js('return getComputedStyle(document.body).backgroundColor')) < .1
 
 def test_nothing_comes_from_elsewhere(server, chromium):
@@ -238,6 +368,42 @@ def test_a_picture_whose_visit_has_ended(why, status):
     scope = dict(type='http', headers=[(b'host', b'localhost:7860')], raw_path=b'/gradio_api/file=x')
     with contextlib.nullcontext() if status else pytest.raises(RuntimeError, match=why): asyncio.run(_Guard(app)(scope, None, send))
     assert [o['status'] for o in sent if 'status' in o] == [status]*bool(status)
+
+def test_hints_of_one_photo_never_go_to_another(tmp_path, grey, monkeypatch):
+    "Another photo is looked at while the first gets another colouring"
+    from colorize_nb.commands.page import Page
+    from colorize_nb.inference import visit as module
+    from colorize_nb.inference.colorizer import Colorizer
+    page = Page(Colorizer.from_pretrained(), tmp_path)
+    visit = page.visits['x'] = module.Visit(page.colorizer, tmp_path)
+    cup, cat = (visit.add(grey(o)) for o in ('coffee', 'chelsea'))
+    visit.used, was = 0, cat.result
+    hints = module.other_hints
+    def slow(*args):
+        visit.now = cat  # a click on the list, which waits for nothing
+        return hints(*args)
+    monkeypatch.setattr(module, 'other_hints', slow)
+    _, o = page._visit('x')
+    page._do(visit.another, o)
+    assert o is cup and (cup.turn, len(cup.drawn)) == (1, 3) and (cat.turn, cat.drawn, cat.result) == (0, [], was)
+
+def test_at_home_with_a_password(tmp_path):
+    "`--host`: nothing without the password, the page with it"
+    exe = shutil.which('colorize-app', path=str(Path(sys.executable).parent))
+    env = {**os.environ, 'TMPDIR': str(tmp_path), 'OMP_NUM_THREADS': '1'}
+    p = subprocess.Popen([exe, '--no-browser', '--host', '0.0.0.0'], env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        address, password = p.stdout.readline().strip(), p.stdout.readline().strip()
+        assert address.startswith('http://') and re.fullmatch('password: [0-9a-f]{4}(-[0-9a-f]{4}){3}', password), address + password
+        here = f'http://127.0.0.1:{address.split(":")[2].strip("/")}/'
+        def with_password(o): return {'Authorization': 'Basic ' + base64.b64encode(f'me:{o}'.encode()).decode()}
+        for path in ('/', '/config', '/gradio_api/file=/etc/passwd'):
+            assert ask(here, 'GET', path) == ask(here, 'GET', path, headers=with_password('guess')) == 401
+            assert ask(here, 'GET', path, headers={'Authorization': 'Basic ?'}) == 401
+        assert ask(here, 'GET', '/', headers=with_password(password.split()[1])) == 200
+    finally:
+        p.send_signal(signal.SIGTERM)
+        assert p.wait(60) == 0
 
 def test_nothing_is_left(server, chromium):
     address, p, tmp = server

@@ -1,4 +1,4 @@
-"colorize-video: times, sound and size as they were, a kill or Ctrl-C loses nothing, a damaged film is one line"
+"colorize-video: times, sound, chapters and size as they were, a kill or Ctrl-C loses nothing, what is not ours is never replaced"
 import subprocess, sys, time
 from fractions import Fraction
 
@@ -7,13 +7,17 @@ import pytest
 import torch
 from fastcore.script import CliError
 from PIL import Image
+from skimage.color import rgb2lab
 
 av = pytest.importorskip('av')
 from colorize_nb.commands.video import colorize_video
 from colorize_nb.errors import ColorizeError
 from colorize_nb.inference import video
 from colorize_nb.inference.colorizer import Colorizer
-from colorize_nb.inference.video import FilmColorizer, Steady, color_film, frames_of, open_film
+from colorize_nb.inference.steady import FilmColorizer, Steady
+from colorize_nb.inference.film import add_pictures, encode, frames_of, open_film
+from colorize_nb.inference.video import color_film
+from colorize_nb.inference.upsampling import box_mean
 from colorize_nb.models.unet import UNet
 
 TICK = Fraction(1, 600)
@@ -84,8 +88,8 @@ def test_times_sound_and_odd_sizes_stay(colorizer, tmp_path, sound, ending):
 
 def test_odd_sides_get_a_copy_of_their_edge(tmp_path):
     with av.open(str(tmp_path/'x.mp4'), 'w') as out:
-        with open_film(write_clip(tmp_path/'in.mp4')) as film: stream = video.add_pictures(out, film.streams.video[0], (31, 17))
-        out.mux(video.encode(stream, Image.new('RGB', (31, 17), 'white'), 0))
+        with open_film(write_clip(tmp_path/'in.mp4')) as film: stream = add_pictures(out, film.streams.video[0], (31, 17))
+        out.mux(encode(stream, Image.new('RGB', (31, 17), 'white'), 0))
         out.mux(stream.encode())
     [(px, _)] = shown(tmp_path/'x.mp4')
     assert px.shape == (18, 32, 3) and px.min() > 240
@@ -118,7 +122,7 @@ def test_ctrl_c_leaves_a_playable_film_and_resume_makes_the_rest(colorizer, tmp_
     assert [t for _,t in shown(out)] == TIMES and sound_of(out) == sound_of(source)
     a, b = (np.stack([o for o,_ in shown(p)]).astype(int) for p in (tmp_path/'undisturbed.mp4', out))
     assert np.abs(a - b).mean() < 2  # the filter remembers; the encoder begins a segment anew
-    assert not (tmp_path/'out.mp4.parts').exists()
+    assert not (tmp_path/'out.parts').exists()
 
 CHILD = """
 import sys, time
@@ -141,7 +145,7 @@ def test_a_kill_loses_less_than_a_segment(colorizer, tmp_path):
     source, out = write_clip(tmp_path/'in.mp4', times=[24*i for i in range(60)]), tmp_path/'out.mp4'
     weights = colorizer.save(tmp_path/'weights')
     child = subprocess.Popen([sys.executable, '-c', CHILD, str(weights), str(source), str(out)])
-    parts = tmp_path/'out.mp4.parts'
+    parts = tmp_path/'out.parts'
     for _ in range(600):
         if len([*parts.glob('*.nut')]) >= 2: break
         time.sleep(0.05)
@@ -187,6 +191,122 @@ def test_subtitles_stay_and_a_file_that_cannot_hold_them_is_refused(colorizer, t
     color_film(colorizer, tmp_path/'in.mkv', tmp_path/'out.mkv')
     with av.open(str(tmp_path/'out.mkv')) as film: assert [b'A dog barks'] == [bytes(p) for p in film.demux(film.streams.subtitles[0]) if p.size]
 
+def said(error):
+    "The one line of a command that cannot do what it was asked"
+    assert '\n' not in str(error.value)
+    return str(error.value)
+
+def test_a_film_that_is_not_ours_is_never_replaced(colorizer, tmp_path, capsys):
+    "`colorize-video *.mp4` with two films: the second name is no result"
+    one, two, weights = write_clip(tmp_path/'a.mp4'), write_clip(tmp_path/'b.mp4'), str(colorizer.save(tmp_path/'weights'))
+    (tmp_path/'link.mkv').symlink_to(two)
+    (tmp_path/'letter.mkv').write_text('Dear Sir or Madam')
+    for out in (two, tmp_path/'link.mkv', tmp_path/'letter.mkv'):
+        before = out.read_bytes()
+        with pytest.raises(CliError, match='is there already, and is no result of colorize-video') as e: colorize_video(str(one), str(out), weights=weights)
+        assert out.name in said(e) and out.read_bytes() == before
+    for ending in ('mp4', 'mov', 'mkv'):
+        out = str(tmp_path/f'c.{ending}')
+        for _ in range(2): assert colorize_video(str(one), out, weights=weights) == 0, 'a result is replaced'
+        assert capsys.readouterr().out.split() == [out, out]
+    assert not [o for o in tmp_path.iterdir() if o.suffix == '.parts']
+
+def test_a_film_that_comes_while_another_is_coloured_stays(colorizer, tmp_path):
+    source, out = write_clip(tmp_path/'in.mp4'), tmp_path/'out.mp4'
+    def stopped():
+        if not out.exists(): out.write_text('mine')
+        return False
+    with pytest.raises(ColorizeError, match='no result of colorize-video'): color_film(colorizer, source, out, stopped=stopped)
+    assert out.read_text() == 'mine' and [*(tmp_path/'out.parts').glob('*.nut')], 'hours of work stay, too'
+
+def test_a_folder_that_is_no_part_of_a_film_stays(colorizer, tmp_path):
+    (tmp_path/'out.parts').mkdir()
+    (tmp_path/'out.parts'/'list.txt').write_text('bolts')
+    with pytest.raises(ColorizeError, match='no part of a film'): color_film(colorizer, write_clip(tmp_path/'in.mp4'), tmp_path/'out.mp4')
+    assert (tmp_path/'out.parts'/'list.txt').read_text() == 'bolts'
+
+def write_with_sound(path, codec, times=range(0, 240, 24)):
+    with av.open(str(path), 'w') as out:
+        film, tone = out.add_stream('mpeg4', rate=25), out.add_stream(codec, rate=8000, layout='stereo')
+        film.width, film.height, film.pix_fmt = 64, 48, 'yuv420p'
+        for i,img in enumerate(pictures(len(times))):
+            frame = av.VideoFrame.from_image(img).reformat(format='yuv420p')
+            frame.pts, frame.time_base = i, Fraction(1, 25)
+            out.mux(film.encode(frame))
+        frame = av.AudioFrame.from_ndarray(np.full((1, 6400), 99, np.int16), 's16', 'stereo')
+        frame.sample_rate, frame.pts = 8000, 0
+        for o in (film.encode(), tone.encode(frame), tone.encode()): out.mux(o)
+    return path
+
+def test_sound_that_does_not_fit_is_said_before_the_first_frame(colorizer, tmp_path):
+    source, out = write_with_sound(tmp_path/'in.avi', 'pcm_s16le'), tmp_path/'out.mp4'
+    class Never(Exception): pass
+    def never(): raise Never
+    with pytest.raises(ColorizeError, match=r'out.mp4: audio \(pcm_s16le\) does not fit .*out.mkv takes it'): color_film(colorizer, source, out, stopped=never)
+    for ending in ('mkv', 'mov'):
+        assert color_film(colorizer, source, tmp_path/f'out.{ending}') == 10
+        assert b''.join(sound_of(tmp_path/f'out.{ending}')) == b''.join(sound_of(source))
+    with pytest.raises(ColorizeError, match=r'audio \(adpcm_ms\) does not fit into this kind of file$'):
+        color_film(colorizer, write_with_sound(tmp_path/'old.avi', 'adpcm_ms'), tmp_path/'old.mp4', stopped=never)
+
+def test_parts_are_finished_under_another_ending(colorizer, tmp_path):
+    source = write_clip(tmp_path/'in.mp4', sound=True)
+    done = color_film(colorizer, source, tmp_path/'out.mp4', stopped=stop_after(4))
+    asked = []
+    assert color_film(colorizer, source, tmp_path/'out.mkv', resume=True, stopped=lambda: asked.append(0)) == len(TIMES)
+    assert len(asked) < len(TIMES) - done + 6 and len(shown(tmp_path/'out.mkv')) == len(TIMES)
+
+@pytest.mark.parametrize('ending', ['mp4', 'mov', 'mkv'])
+def test_rate_chapters_and_names_of_tracks_stay(colorizer, tmp_path, ending):
+    source, out = tmp_path/'in.mkv', tmp_path/f'out.{ending}'
+    chapters = [dict(id=i + 1, start=200*i, end=200*(i + 1), time_base=Fraction(1, 1000), metadata=dict(title=o)) for i,o in enumerate(('Arrival', 'Lunch'))]
+    with av.open(str(write_clip(tmp_path/'in.mp4', sound=True, times=range(0, 500, 50)))) as film, av.open(str(source), 'w') as new:
+        new.set_chapters(chapters)
+        to = {o: new.add_stream_from_template(o) for o in (film.streams.video[0], film.streams.audio[0])}
+        to[film.streams.video[0]].codec_context.framerate = 12
+        to[film.streams.audio[0]].metadata.update(language='deu', title='Erzähler')
+        for p in film.demux(list(to)):
+            if p.dts is None: continue
+            p.stream = to[p.stream]
+            new.mux(p)
+    color_film(colorizer, source, out)
+    with av.open(str(out)) as film:
+        assert [(o['metadata']['title'], float(o['start']*o['time_base'])) for o in film.chapters()] == [('Arrival', 0), ('Lunch', .2)]
+        assert 11.9 < film.streams.video[0].guessed_rate < 12.1
+        about = film.streams.audio[0].metadata
+        assert 'Erzähler' in about.values() and (ending == 'mov' or about['language'] == 'deu')
+
+def combs(px):
+    "How much more neighbouring rows differ than every other row does"
+    px = px.astype(float).mean(-1)
+    return np.abs(np.diff(px, axis=0)).mean() - np.abs(px[2:] - px[:-2]).mean()/2
+
+def write_interlaced(path, n=10):
+    "A bar that wanders, the odd rows half a frame later"
+    bar, flag = np.where((np.arange(320) >= 200) & (np.arange(320) < 230), 220, 40).astype(np.uint8), av.filter.Graph()
+    flag.link_nodes(flag.add_buffer(width=96, height=64, format='yuv420p', time_base=Fraction(1, 25)), flag.add('setfield', 'tff'), flag.add('buffersink')).configure()
+    with av.open(str(path), 'w') as out:
+        film = out.add_stream('mpeg2video', rate=25)
+        film.width, film.height, film.pix_fmt, film.options = 96, 64, 'yuv420p', {'flags': '+ildct+ilme', 'q': '2'}
+        for i in range(n):
+            px = np.stack([np.roll(bar, -4*(2*i + y%2))[160:256] for y in range(64)])
+            frame = av.VideoFrame.from_ndarray(np.stack([px]*3, -1), 'rgb24').reformat(format='yuv420p')
+            frame.pts, frame.time_base = i, Fraction(1, 25)
+            flag.push(frame)
+            out.mux(film.encode(flag.pull()))
+        out.mux(film.encode())
+    return path
+
+def test_interlaced_film_is_deinterlaced_and_that_is_said(colorizer, tmp_path, capsys):
+    source, out = write_interlaced(tmp_path/'in.mkv'), tmp_path/'out.mkv'
+    with av.open(str(source)) as film: before = [o.to_ndarray(format='rgb24') for o in film.decode(film.streams.video[0])]
+    assert colorize_video(str(source), str(out), weights=str(colorizer.save(tmp_path/'weights'))) == 0
+    assert 'in.mkv: interlaced, so it is deinterlaced' in capsys.readouterr().err
+    after = shown(out)
+    assert [t for _,t in after] == [24*i for i in range(10)]
+    assert np.mean([*map(combs, before)]) > 3 and np.mean([combs(o) for o,_ in after]) < .5
+    color_film(colorizer, write_clip(tmp_path/'p.mp4'), tmp_path/'q.mp4', say=pytest.fail)  # nothing to say of a progressive one
+
 def test_options_do_what_they_say(colorizer, tmp_path):
     source, weights = write_clip(tmp_path/'in.mp4'), str(colorizer.save(tmp_path/'weights'))
     size = {}
@@ -213,9 +333,28 @@ def test_flicker_is_halved_and_a_cut_begins_anew():
     assert changes(0.85, frames)[3:].mean() < changes(0., frames)[3:].mean()/2
     before, after = (2*torch.from_numpy(np.array(o.convert('L'))/255).float()[None, None] - 1 for o in pictures(2, cut=1))
     steady, ab = Steady(1.), torch.ones(1, 2, 48, 64)
-    steady(before, ab)
-    assert steady(before, 0*ab).mean() > 0.99
-    assert torch.equal(steady(after, 0*ab), 0*ab)
+    steady(before, lambda L: ab)
+    assert steady(before, lambda L: 0*ab)[1].mean() > 0.99
+    assert torch.equal(steady(after, lambda L: 0*ab)[1], 0*ab)
+
+class Nervous(torch.nn.Module):
+    "Sees violet where there is grain"
+    def forward(self, L):
+        rough = torch.nn.functional.avg_pool2d((L - box_mean(L)).abs(), 5, 1, 2)
+        return torch.cat([2*rough, -3*rough], 1)
+
+def test_grain_does_not_change_the_colours(monkeypatch):
+    def colours(grain):
+        rng, film = np.random.default_rng(0), FilmColorizer(Colorizer(Nervous(), size=64))
+        for o in pictures(6, (256, 192)):
+            shown = film(Image.fromarray((np.asarray(o) + rng.normal(0, grain, (192, 256, 1))).clip(0, 255).astype(np.uint8)))
+        return rgb2lab(shown)[..., 1:].reshape(24, 8, 32, 8, 2).mean((1, 3))  # of blocks: rounding hits the pixels of a grainy frame
+    clean = colours(0)
+    def far(): return np.linalg.norm(colours(20) - clean, axis=-1).mean()
+    now = far()
+    monkeypatch.setattr('colorize_nb.inference.steady.grain', lambda L: 0)
+    assert np.abs(colours(0) - clean).mean() < .5, 'a film without grain is seen as it is'
+    assert now < far()/2
 
 def test_importing_needs_no_pyav():
     code = "import sys; sys.modules['av'] = None\nimport colorize_nb.commands.video, colorize_nb.inference.video\n" \

@@ -8,35 +8,51 @@ Docs: https://colorize-nb.github.io/colorize_nb/reference/commands.app.html.md""
 __all__ = ['colorize_app']
 
 # %% ../../nbs/reference/59_commands.app.ipynb #cap00004
-import html
+import base64
+import hmac
 import os
+import secrets
 import signal
 import socket
 import tempfile
 import threading
 import webbrowser
-from contextlib import suppress
-from fastcore.basics import patch
 from pathlib import Path
 from typing import Annotated
 from .common import Between, Device, Weights, command
-from ..errors import ColorizeError, need, one_line, out_of_memory
+from .page import MAX_MB, Page
+from .parts import CSS
+from ..errors import ColorizeError, need
 
 # %% ../../nbs/reference/59_commands.app.ipynb #cap00007
-MAX_MB = 64  # of an uploaded file
 CSP = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; frame-ancestors 'none'; form-action 'self'"
 
 class _Guard:
-    "ASGI middleware: no other host's pages, nothing from other hosts, and nothing is stored"
-    def __init__(self, app): self.app = app
-    async def say(self, send, status, text):
-        await send(dict(type='http.response.start', status=status, headers=[(b'content-type', b'text/plain')]))
+    "ASGI middleware: who may not see the page gets nothing of it, it shows nothing from other hosts, and nothing is stored"
+    def __init__(self, app, password=None):
+        self.app = app
+        self.password = password # None: for this computer alone
+
+    async def say(self, send, status, text, *headers):
+        await send(dict(type='http.response.start', status=status, headers=[(b'content-type', b'text/plain'), *headers]))
         await send(dict(type='http.response.body', body=text))
+
+    def refuses(self, headers):
+        "Status, text and headers for a request that is turned away"
+        if not self.password:
+            host = headers.get(b'host', b'').decode('latin-1').rpartition(':')[0]
+            return None if host in ('127.0.0.1', 'localhost') else (421, b'This page is for this computer alone.')
+        given = headers.get(b'authorization', b'').removeprefix(b'Basic ')
+        try: given = base64.b64decode(given).partition(b':')[2]
+        except ValueError: given = b''
+        right = hmac.compare_digest(given, self.password.encode())
+        ask = (b'www-authenticate', b'Basic realm="colorize-app", charset="UTF-8"')
+        return None if right else (401, b'The password stands where colorize-app was started.', ask)
 
     async def __call__(self, scope, receive, send):
         if scope['type'] != 'http': return await self.app(scope, receive, send)
-        host = dict(scope['headers']).get(b'host', b'').decode('latin-1').rpartition(':')[0]
-        if host not in ('127.0.0.1', 'localhost'): return await self.say(send, 421, b'This page is for this computer alone.')
+        starting = scope['path'] == '/gradio_api/startup-events'  # Gradio asks itself, and knows no password
+        if not starting and (refused := self.refuses(dict(scope['headers']))): return await self.say(send, *refused)
         more = {b'content-security-policy': CSP.encode(), b'referrer-policy': b'no-referrer'}
         if b'file=' in scope.get('raw_path', b''): more[b'cache-control'] = b'no-store'
         async def guarded(message):
@@ -49,204 +65,6 @@ class _Guard:
             if not str(e).startswith('File at path'): raise
             await self.say(guarded, 404, b'This picture is gone.')
 
-# %% ../../nbs/reference/59_commands.app.ipynb #cap00009
-CSS = '''
-.gradio-container {max-width: 1500px !important; margin: auto}
-.swatches {display: flex; flex-wrap: wrap; gap: 8px; padding: 4px 0}
-.swatches button {width: 40px; height: 40px; border-radius: 6px; border: 2px solid var(--border-color-primary); cursor: pointer}
-.swatches button:focus-visible {outline: 3px solid var(--color-accent)}
-#points img {cursor: crosshair}
-#zip {display: none !important}
-#visit {flex-grow: 0 !important}
-#visit .grid-wrap {height: auto !important; min-height: 0 !important}
-#visit .grid-container {grid-template-columns: repeat(auto-fill, minmax(110px, 140px)) !important}
-'''
-CLICKED = '''element.addEventListener('click', e => {
-  const b = e.target.closest('button[data-color]')
-  if (b) trigger('select', {color: b.dataset.color})
-})'''
-SAVE = "() => document.querySelector('#zip').click()"
-
-def _buttons(likely, hues):
-    "Two rows of colours, as HTML"
-    def row(says, colors):
-        buttons = ''.join(f'<button type="button" data-color="{o}" style="background:{o}" title="{o}" aria-label="{says} {o}"></button>' for o in colors)
-        return f'<p>{says}</p><div class="swatches">{buttons}</div>'
-    return row('The network finds likely', likely) + row('Other hues', hues)
-
-# %% ../../nbs/reference/59_commands.app.ipynb #cap00010
-class Page:
-    "The page, and the visits to it"
-    def __init__(self,
-        colorizer, # a `Colorizer`
-        folder:Path, # for the files of the visits
-    ):
-        self.colorizer = colorizer
-        self.folder = folder
-        self.visits = {} # of `Visit`, by the name of a browser's session
-        self.uploads = {} # sets of files, likewise
-        self.clicks = {} # the last point, likewise
-        self.lock = threading.Lock() # one thing at a time
-        self.gr = need('gradio', 'app')
-
-    def layout(self):
-        "The parts of the page"
-        gr, size = self.gr, self.colorizer.size
-        gr.HTML('<h1>Colour photos</h1><p>They stay on this computer, and are deleted when this page is closed.</p>')
-        self.files = gr.File(label='Drop photos here', file_count='multiple', height=140, elem_id='files')
-        self.files.preprocess = lambda data: [o.path for o in data.root] if data else []  # Gradio's own leaves an empty file for each
-        with gr.Column(visible=False) as self.all:
-            with gr.Row():
-                with gr.Column(scale=3, min_width=320):
-                    self.slider = gr.ImageSlider(label='Before and after', interactive=False, max_height=700, elem_id='slider')
-                    with gr.Row():
-                        self.save = gr.DownloadButton('Save this photo', variant='primary', elem_id='save')
-                        self.zip = gr.Button('Save all (zip)', elem_id='all')
-                        self.zipped = gr.DownloadButton(elem_id='zip')
-                    self.visit = gr.Gallery(label='This visit', height='auto', buttons=[], allow_preview=False, interactive=False, elem_id='visit')
-                with gr.Column(scale=2, min_width=320):
-                    self.strength = gr.Slider(0, 3, 1, step=.1, label='Strength', elem_id='strength')
-                    self.seen = gr.Slider(64, 512, min(size, 512), step=16, label='What the network sees, pixels', elem_id='seen')
-                    self._hint_parts()
-
-# %% ../../nbs/reference/59_commands.app.ipynb #cap00011
-@patch
-def _hint_parts(self:Page):
-    "Where hints are given"
-    gr = self.gr
-    if not self.colorizer.takes_hints: gr.Markdown('The weights of this page take no hints.')
-    with gr.Column(visible=self.colorizer.takes_hints):
-        self.points = gr.Image(label='Hints: click a point', interactive=False, buttons=[], elem_id='points')
-        self.colors = gr.HTML(js_on_load=CLICKED, elem_id='colors')
-        with gr.Row():
-            self.own = gr.ColorPicker(label='Another colour', value='#3355cc', min_width=120)
-            self.use = gr.Button('Use it', min_width=80)
-            self.undo = gr.Button('Undo', min_width=80, elem_id='undo')
-        self.another = gr.Button('Another colouring', elem_id='another')
-
-# %% ../../nbs/reference/59_commands.app.ipynb #cap00013
-@patch
-def _visit(self:Page, session):
-    "The visit of a browser's session"
-    if (v := self.visits.get(session)) and v.now: return v
-    raise self.gr.Error('this visit has ended: drop the photos once more', print_exception=False)
-
-@patch
-def _do(self:Page, f, *args):
-    "Call a function; what it cannot do is said on the page, in one line"
-    try:
-        with self.lock: return f(*args)
-    except (ValueError, OSError, MemoryError, RuntimeError) as e:
-        if isinstance(e, RuntimeError) and not out_of_memory(e): raise
-        says = 'out of memory: a smaller photo needs less' if out_of_memory(e) else one_line(e)
-        raise self.gr.Error(html.escape(says), duration=None, print_exception=False) from None
-
-@patch
-def _show(self:Page, visit, colors=None):
-    "What the parts of the page show of the photo that is looked at"
-    gr, o = self.gr, visit.now
-    parts = {self.all: gr.update(visible=True), self.slider: gr.update(value=(str(o.before), str(o.result)), label=o.name), self.points: str(o.points),
-             self.strength: o.saturation, self.seen: o.seen, self.save: gr.update(value=str(o.result)),
-             self.visit: gr.update(value=[(str(p.small), p.name) for p in visit.pictures])}
-    return parts if colors is None else {**parts, self.colors: colors}
-
-# %% ../../nbs/reference/59_commands.app.ipynb #cap00014
-@patch
-def take(self:Page,
-    files:list, # where Gradio put them
-    session:str, # its name for the visitor
-)->dict: # part of the page to what it shows
-    "Take photos in; those that can't be read are named, and the others coloured"
-    from colorize_nb.inference.visit import Visit
-    if not self.visits.get(session): self.visits[session] = Visit(self.colorizer, self.folder)
-    visit = self.visits[session]
-    self.uploads.setdefault(session, set()).update(files)
-    for file in dict.fromkeys(files):
-        try: self._do(visit.add, file)
-        except self.gr.Error as e: self.gr.Warning(e.message, duration=None, title='Left out')
-    return {self.files: None, **(self._show(visit, '') if visit.now else {})}
-
-@patch
-def settings(self:Page,
-    strength:float, # see `Colorizer.__call__`
-    seen:int, # short side of what the network sees, pixels
-    session:str, # Gradio's name for the visitor
-)->dict: # part of the page to what it shows
-    "Colour the photo with other settings"
-    visit = self._visit(session)
-    before = visit.now.saturation, visit.now.seen
-    visit.now.saturation, visit.now.seen = strength, int(seen)
-    try: self._do(visit.color)
-    except self.gr.Error:
-        visit.now.saturation, visit.now.seen = before
-        raise
-    return {k: v for k,v in self._show(visit).items() if k not in (self.strength, self.seen)}  # which may have moved on
-
-# %% ../../nbs/reference/59_commands.app.ipynb #cap00015
-@patch
-def point(self:Page,
-    x:float, # in pixels of the picture that was clicked
-    y:float, # likewise
-    session:str, # Gradio's name for the visitor
-)->dict: # part of the page to what it shows
-    "Offer colours for a point, if it is still the last one that was clicked when its turn comes"
-    visit = self._visit(session)
-    self.clicks[session] = click = [x*visit.now.shown, y*visit.now.shown]
-    def choose(): return visit.choose(*click) if self.clicks[session] is click else None
-    if not (found := self._do(choose)): return self.gr.skip()
-    return {self.points: str(visit.now.points), self.colors: _buttons(*found)}
-
-@patch
-def leave(self:Page,
-    session:str, # Gradio's name for the visitor
-):
-    "End a visit and delete its files"
-    self.clicks.pop(session, None)
-    with self.lock:
-        if visit := self.visits.pop(session, None): visit.close()
-    for o in self.uploads.pop(session, ()):
-        Path(o).unlink(missing_ok=True)
-        with suppress(OSError): Path(o).parent.rmdir()
-
-# %% ../../nbs/reference/59_commands.app.ipynb #cap00016
-@patch
-def wire(self:Page):
-    "Say which function belongs to which event"
-    gr, own = self.gr, [self.strength, self.seen]
-    outputs = [self.all, self.files, self.slider, self.points, self.strength, self.seen, self.colors, self.save, self.visit]
-    def on(event, f, inputs=None, outputs=outputs, mode='multiple', limit=1):
-        return event(f, inputs, outputs, trigger_mode=mode, api_visibility='private', concurrency_limit=limit, show_progress_on=self.slider)
-    def take(files, request:gr.Request): return self.take(files, request.session_hash)
-    def settings(strength, seen, request:gr.Request): return self.settings(strength, seen, request.session_hash)
-    def point(request:gr.Request, event:gr.SelectData): return self.point(*event.index, request.session_hash)
-    def hint(color, session):
-        self._do(self._visit(session).hint, color)
-        return self._show(self._visit(session))
-    def swatch(request:gr.Request, event:gr.EventData): return hint(event.color, request.session_hash)
-    def picked(color, request:gr.Request): return hint(color, request.session_hash)
-    def undo(request:gr.Request):
-        self._do(self._visit(request.session_hash).undo)
-        return self._show(self._visit(request.session_hash))
-    def another(request:gr.Request):
-        self._do(self._visit(request.session_hash).another)
-        return self._show(self._visit(request.session_hash))
-    def look(request:gr.Request, event:gr.SelectData):
-        visit = self._visit(request.session_hash)
-        visit.now = visit.pictures[event.index]
-        return self._show(visit, '')
-    def zipped(request:gr.Request): return str(self._do(self._visit(request.session_hash).zipped))
-    def leave(request:gr.Request): self.leave(request.session_hash)
-    on(self.files.upload, take, self.files)
-    for o in own: on(o.input, settings, own, mode='always_last')
-    on(self.points.select, point, limit=None)
-    on(self.colors.select, swatch)
-    on(self.use.click, picked, self.own)
-    on(self.undo.click, undo)
-    on(self.another.click, another)
-    on(self.visit.select, look)
-    on(self.zip.click, zipped, None, self.zipped).success(None, js=SAVE)
-    return leave
-
 # %% ../../nbs/reference/59_commands.app.ipynb #cap00018
 def _private_gradio(folder):
     "Gradio, imported with its statistics off and with this folder for all its files"
@@ -257,18 +75,22 @@ def serve(
     colorizer, # a `Colorizer`
     folder:Path, # for uploads and results, private
     port:int=None, # None: the first that is free from 7860 on
+    host:str=None, # address of this computer; None: loopback
+    password:str=None, # that others need; None: there are no others
+    keep:float=5, # minutes that photos stay after their page was closed
 ): # Gradio's `Blocks`, running in a thread of its own
-    "Start the page on the loopback address; Gradio must not be imported before"
+    "Start the page; Gradio must not be imported before"
     gr = _private_gradio(folder)
     from starlette.middleware import Middleware
-    page = Page(colorizer, folder)
+    page = Page(colorizer, folder, keep)
     theme = gr.themes.Default(font=['system-ui', 'sans-serif'], font_mono=['ui-monospace', 'monospace'])
     with gr.Blocks(title='colorize_nb', analytics_enabled=False, delete_cache=(600, 86_400), fill_width=True) as blocks:
         page.layout()
-        blocks.unload(page.wire())
+        page.wire(blocks)
     blocks.queue(max_size=100, api_open=False)
-    blocks.launch(server_name='127.0.0.1', server_port=port, prevent_thread_lock=True, quiet=True, inbrowser=False, share=False, footer_links=[],
-                  max_file_size=f'{MAX_MB}mb', app_kwargs=dict(middleware=[Middleware(_Guard)], docs_url=None, redoc_url=None, openapi_url=None),
+    guard = Middleware(_Guard, password=password)
+    blocks.launch(server_name=host or '127.0.0.1', server_port=port, prevent_thread_lock=True, quiet=True, inbrowser=False, share=False, footer_links=[],
+                  max_file_size=f'{MAX_MB}mb', app_kwargs=dict(middleware=[guard], docs_url=None, redoc_url=None, openapi_url=None),
                   run_history=False, enable_monitoring=False, ssr_mode=False, pwa=False, mcp_server=False, theme=theme, css=CSS)
     return blocks
 
@@ -281,30 +103,48 @@ def _until_stopped():
         while True: threading.Event().wait(3600)
     except KeyboardInterrupt: pass
 
-def _check_free(port):
-    "Raise a `ColorizeError` if a port is taken"
+def _check_free(host, port):
+    "Raise a `ColorizeError` if a port is taken, or there is no such address here"
     with socket.socket() as s:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try: s.bind(('127.0.0.1', port))
+        try: s.bind((host, 0))
+        except OSError: raise ColorizeError(f'--host {host} is no address of this computer: 0.0.0.0 stands for all that it has') from None
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try: s.bind((host, port or 0))
         except OSError: raise ColorizeError(f'port {port} is taken: choose another --port, or none') from None
+
+# %% ../../nbs/reference/59_commands.app.ipynb #cap00025
+def _address_at_home():
+    "The address that others at home see of this computer, as far as it can be told"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        try: s.connect(('192.0.2.1', 9))  # nothing is sent
+        except OSError: return socket.gethostname()
+        return s.getsockname()[0]
 
 @command('colorize-app')
 def colorize_app(
-    port:Annotated[int, Between(1024, 65_535)]=None, # where the page is served, on this computer only; default: the first that is free from 7860 on
+    port:Annotated[int, Between(1024, 65_535)]=None, # where the page is served; default: the first that is free from 7860 on
+    host:str=None, # address of this computer under which others at home may open the page with a password that is printed; 0.0.0.0: all it has
+    keep:Annotated[float, Between(0, 1440)]=5., # minutes that photos stay after their page was closed, in case it is loaded anew
     no_browser:bool=False, # only print the address
     weights:Weights=None,
     device:Device='auto',
 )->int: # exit code: 0
     "Colour photos on a page in the browser; nothing leaves this computer. Ctrl-C ends it"
-    if port: _check_free(port)
+    _check_free(host or '127.0.0.1', port)
+    password = '-'.join(secrets.token_hex(2) for _ in range(4)) if host else None
     with tempfile.TemporaryDirectory(prefix='colorize-app-', ignore_cleanup_errors=True) as folder:
         folder = Path(folder).resolve()
         _private_gradio(folder)
         from colorize_nb.inference.colorizer import Colorizer
-        blocks = serve(Colorizer.from_pretrained(weights, device=device), folder, port)
+        blocks = serve(Colorizer.from_pretrained(weights, device=device), folder, port, host, password, keep)
         try:
-            print(blocks.local_url, flush=True)
-            if not no_browser: webbrowser.open(blocks.local_url)
+            address = blocks.local_url
+            if host: address = f'http://{_address_at_home() if host == "0.0.0.0" else host}:{blocks.server_port}/'
+            print(address, flush=True)
+            if host: print(f'password: {password}', flush=True)
+            if not no_browser: webbrowser.open(address)
             _until_stopped()
         finally: blocks.close(verbose=False)
     return 0

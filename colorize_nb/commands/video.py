@@ -18,25 +18,26 @@ from ..errors import need
 @command('colorize-video')
 def colorize_video(
     source:Annotated[str, {'metavar':'IN'}], # a film of any kind that FFmpeg reads
-    out:Annotated[str, {'metavar':'OUT'}], # the result, .mp4, .m4v, .mov or .mkv
+    out:Annotated[str, {'metavar':'OUT'}], # the result, .mp4, .m4v, .mov or .mkv; a film there that is no result is not replaced
     weights:Weights=None,
     size:Annotated[int, Between(16, 2048)]=None, # short side of what the network sees, pixels; default: what the weights were made for
     saturation:Saturation=1.,
     steady:Annotated[float, Between(0, 1)]=0.85, # how much of the colour before is kept where nothing changes; 0: frame by frame
     quality:Annotated[int, Between(1, 100)]=64, # of the encoded pictures; 64 is H.264's crf 18
     device:Device='auto',
-    resume:bool=False, # go on where an earlier run was ended
+    resume:bool=False, # go on where an earlier run was ended; OUT may have another ending now
 )->int: # exit code: 0, or 128 + the number of the signal that ended it
-    "Colour a film, with colours that stay steady; sound and subtitles are kept"
+    "Colour a film, with colours that stay steady; sound, subtitles and chapters are kept, interlaced pictures deinterlaced"
     need('av', 'video')
     from colorize_nb.inference.colorizer import Colorizer
     from colorize_nb.inference.video import color_film, film_codec
-    if film_codec() != 'libx264': print('colorize-video: this PyAV has no libx264: the pictures become MPEG-4', file=sys.stderr)
+    def say(line): print(f'colorize-video: {line}', file=sys.stderr)
+    if film_codec() != 'libx264': say('this PyAV has no libx264: the pictures become MPEG-4')
     colorizer = Colorizer.from_pretrained(weights, device=device)
     colorizer.size = size or colorizer.size
     with noting_signals() as note:
         def stopped(): return bool(note.signum)
-        done = color_film(colorizer, Path(source), Path(out), steady, saturation, quality, resume, stopped)
-    if not note.signum: return 0
-    print(f'colorize-video: stopped early; the first {done} frames are in {out}, --resume makes the rest', file=sys.stderr)
-    return 128 + note.signum
+        done = color_film(colorizer, Path(source), Path(out), steady, saturation, quality, resume, stopped, lambda o: say(f'{source}: {o}'))
+    if note.signum: say(f'stopped early; the first {done} frames are in {out}, --resume makes the rest')
+    else: print(out)
+    return note.signum and 128 + note.signum
