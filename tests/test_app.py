@@ -9,7 +9,7 @@ from urllib.request import urlopen
 import numpy as np
 import pytest
 from PIL import Image
-from selenium.common.exceptions import TimeoutException
+from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
 from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
@@ -55,7 +55,7 @@ class Visitor:
     def all(self, css): return self.browser.find_elements(By.CSS_SELECTOR, css)
     def js(self, code, *args): return self.browser.execute_script(code, *args)
     def wait(self, done, what):
-        try: return WebDriverWait(self.browser, 60, .1).until(lambda _: done())
+        try: return WebDriverWait(self.browser, 60, .1, [StaleElementReferenceException]).until(lambda _: done())  # the page may be drawn anew meanwhile
         except TimeoutException: pytest.fail(f"{what}; the page says: {self.text('.toast-body, #status')}")
     def here(self): self.browser.switch_to.window(self.tab)
     def see(self, element): self.js('arguments[0].scrollIntoView({block: "center", behavior: "instant"})', element)

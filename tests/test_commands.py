@@ -12,7 +12,7 @@ from colorize_nb.models.quarter import QuarterUNet
 from colorize_nb.inference.colorizer import Colorizer
 
 LIMIT = 600
-TRAIN = '--size', 32, '--bs', 4, '--nf', 4, '--ema', 0.9, '--workers', 0
+TRAIN = '--size', 32, '--bs', 4, '--nf', 4, '--ema', 0.9, '--precision', 'fp32', '--workers', 0
 
 def start(command, *args, cwd, **kwargs):
     "A command of this Python's environment, its outputs in pipes"

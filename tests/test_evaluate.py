@@ -51,7 +51,7 @@ def test_prints_only_without_out(folder):
 def test_without_weights_the_packages_own(folder):
     import colorize_nb
     res = evaluate('photos', '--size', 64, '--limit', 2, cwd=folder)
-    if (Path(colorize_nb.__file__).parent/'weights'/'default.safetensors').exists(): assert not res.returncode and len(res.stdout.splitlines()) == 5, res.stderr
+    if (Path(colorize_nb.__file__).parent/'weights'/'default.safetensors').exists(): assert not res.returncode and len(res.stdout.splitlines()) == 7, res.stderr
     else: assert res.returncode == 1 and res.stderr.startswith('colorize-eval: no weights come with this version') and len(res.stderr.splitlines()) == 1
 
 def test_goes_on_past_a_bad_file(folder, tmp_path):

@@ -38,7 +38,7 @@ from colorize_nb.training.progress import ShowEpochs
 from colorize_nb.training.learner import ColorLearner, pix2pix_learner
 
 HERE = Path(__file__).parent
-TINY = dict(size=32, bs=4, nf=4, ema=.9, workers=0, epochs=2)
+TINY = dict(size=32, bs=4, nf=4, ema=.9, workers=0, epochs=2, precision='fp32')
 
 def photo(file, size=(48, 40), seed=0):
     "A smooth colourful picture"
@@ -102,6 +102,21 @@ def test_killed_at_random_moments(what): kill(3, 0, what)
 
 @pytest.mark.slow
 def test_killed_fifty_times(): record('killed', **kill(50, 1))
+
+def test_the_precision_that_was_measured_stays(photos, tmp_path, monkeypatch):
+    "A training goes on as it began, whatever another measurement says"
+    def trains(measured, **kwargs):
+        monkeypatch.setattr('colorize_nb.training.learner.best_precision', lambda *args: measured)
+        return train([str(photos)], out=str(tmp_path/'out'), **{**TINY, 'precision': 'auto', **kwargs})
+    before = Checkpoint.after_batch
+    def after_batch(self):
+        before(self)
+        os.kill(os.getpid(), 15)
+    monkeypatch.setattr(Checkpoint, 'after_batch', after_batch)
+    assert trains('bf16') == 128 + 15
+    monkeypatch.setattr(Checkpoint, 'after_batch', before)
+    assert trains('fp32', resume=True) == 0
+    assert json.loads((tmp_path/'out'/'training.json').read_text())['precision'] == 'bf16'
 
 def test_interrupted_with_other_workers_ends_the_same(photos, tmp_path, monkeypatch):
     def trains(out, **kwargs): return train([str(photos)], out=str(tmp_path/out), **{**TINY, 'epochs': 3, **kwargs})

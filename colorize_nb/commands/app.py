@@ -51,7 +51,7 @@ class _Guard:
 
     async def __call__(self, scope, receive, send):
         if scope['type'] != 'http': return await self.app(scope, receive, send)
-        starting = scope['path'] == '/gradio_api/startup-events'  # Gradio asks itself, and knows no password
+        starting = scope.get('path') == '/gradio_api/startup-events'  # Gradio asks itself, and knows no password
         if not starting and (refused := self.refuses(dict(scope['headers']))): return await self.say(send, *refused)
         more = {b'content-security-policy': CSP.encode(), b'referrer-policy': b'no-referrer'}
         if b'file=' in scope.get('raw_path', b''): more[b'cache-control'] = b'no-store'

@@ -151,10 +151,10 @@ def take(self:Page,
 @patch
 def try_example(self:Page, key:str):
     "Take in a photo that comes with scikit-image"
-    from PIL import Image
     from colorize_nb.data.samples import sample_photos
+    from colorize_nb.photos.photo import read_photo
     file = Path(tempfile.mkdtemp(dir=self.folder))/'example.jpg'
-    Image.open(sample_photos()/'coffee.jpg').convert('L').save(file, quality=95)
+    read_photo(sample_photos()/'coffee.jpg').convert('L').save(file, quality=95)
     yield from self.take([file], key)
     file.parent.rmdir()
 
@@ -217,7 +217,8 @@ def leave(self:Page,
     def end():
         if not (visit := self.visits.get(key)) or any(self.keys[o] == key for o in self.open): return
         if (rest := visit.used + 60*self.keep - time.monotonic()) > 0: return later(rest)
-        with self.turns: self.visits.pop(key).close()
+        with self.turns:
+            if visit := self.visits.pop(key, None): visit.close()  # another page of the same visit may have ended it
         self.clicks.pop(key, None)
     def later(seconds):
         timer = threading.Timer(seconds, end)

@@ -56,7 +56,9 @@ def url_of(
 LINE = '''<input type="range" value="50" aria-label="The line between before and after"
     oninput="this.parentNode.style.setProperty('--at', this.value + '%')">'''
 
-def photo_html(o):
+def photo_html(
+    o, # a photo of a `Visit`
+)->str: # HTML
     "A photo before and after, and what is to be said of it"
     name, notes = html.escape(o.file.name), list(o.outcome.notes)
     parts = [f'<img src="{url_of(o.before)}" alt="{name}, before">']
@@ -67,7 +69,9 @@ def photo_html(o):
     return (f'<figure class="before-after" style="--at: 50%; width: min(100%, calc(75vh*{o.size[0]}/{o.size[1]}))">{"".join(parts)}</figure>'
             f'<p><b>{name}</b>, {o.size[0]} × {o.size[1]} pixels</p><ul class="notes">{says}</ul>{save}')
 
-def list_html(visit):
+def list_html(
+    visit, # a `Visit`
+)->str: # HTML
     "The photos of a visit, as buttons"
     def one(i, o):
         name = html.escape(o.file.name)
@@ -75,12 +79,17 @@ def list_html(visit):
         return f'<button type="button" data-value="{i}" title="{name}" aria-label="{name}" aria-current="{now}"><img src="{url_of(o.small)}" alt=""></button>'
     return f'<div class="list">{"".join(one(*o) for o in enumerate(visit.pictures))}</div>'
 
-def dots_html(o):
+def dots_html(
+    o, # a photo of a `Visit`
+)->str: # HTML
     "The hints of a photo, and a ring at the point that was clicked"
     spots = [(x, y, c) for x,y,c in o.drawn + o.hints] + ([(*o.point, 'none')] if o.point else [])
     return ''.join(f'<i style="left: {100*(x + .5)/o.size[0]:.2f}%; top: {100*(y + .5)/o.size[1]:.2f}%; background: {c}"></i>' for x,y,c in spots)
 
-def colors_html(likely, hues):
+def colors_html(
+    likely, # colours that the network finds likely, #rrggbb
+    hues, # others
+)->str: # HTML
     "Two rows of colours"
     def row(says, colors):
         buttons = ''.join(f'<button type="button" data-value="{o}" style="background:{o}" title="{o}" aria-label="{says} {o}"></button>' for o in colors)

@@ -76,10 +76,19 @@ RESULTS = 'model.safetensors', 'results.png', 'losses.png', 'preview.png', 'log.
 
 def read_options(
     out:Path, # a folder
-)->dict|None: # as typed; None if no training is in it
+)->tuple: # as typed, and the precision that was measured; None and None if no training is in it
     "What the training in a folder was asked for"
-    try: return dict(json.loads((out/'training.json').read_text(encoding='utf-8'))['options'])
-    except (OSError, ValueError, KeyError, TypeError): return None
+    try: was = json.loads((out/'training.json').read_text(encoding='utf-8'))
+    except (OSError, ValueError): return None, None
+    return (dict(was['options']), was.get('precision')) if isinstance(was, dict) and isinstance(was.get('options'), dict) else (None, None)
+
+def write_options(
+    out:Path, # folder for what is written
+    options:dict, # as typed
+    precision:str, # that the training computes in
+):
+    "Keep what a training was asked for, and what was measured for it, so that it goes on as it began"
+    with whole(out/'training.json') as f: f.write(json.dumps(dict(options=options, precision=precision), indent=1).encode())
 
 def is_finished(
     out:Path, # folder to write to
@@ -88,7 +97,7 @@ def is_finished(
 )->bool: # is all done that is asked for?
     "See what is in a folder: a `ColorizeError` if it is somebody else's, or of a training that was asked for something else"
     if not resume: check_unused(out)
-    was, cut = read_options(out), any(out.glob('models/checkpoint_*.pth'))
+    (was, _), cut = read_options(out), any(out.glob('models/checkpoint_*.pth'))
     if cut: return False
     if was is None:
         for o in RESULTS:
@@ -106,6 +115,7 @@ def train_pix2pix(
     out:Path, # folder for what is written
     note, # from `noting_signals`
     options:dict, # as typed: epochs, lr, nf, gan, l1, ema, precision, seed, and `from`
+    precision:str=None, # that was measured when the training began; None: it begins now
     **guards # `resume`, `every` and `skip_bad` of `survive`
 )->list: # the files written
     "Train from the beginning or from a checkpoint, until it is done or a signal comes, and write what came of it"
@@ -122,8 +132,9 @@ def train_pix2pix(
     settings = {**{k: v for k,v in options.items() if k != 'source'}, 'bs': dls.train.bs, 'from': file and sha256(file)[:8]}
     preview = Preview(max(1, o.epochs*len(dls.train)//8), file=out/'preview.png')
     gan = None if o.gan == 'none' else o.gan
-    learn = pix2pix_learner(dls, G, nf=o.nf, gan=gan, l1_weight=o.l1, lr=o.lr, ema=o.ema or None, precision=o.precision, path=out,
+    learn = pix2pix_learner(dls, G, nf=o.nf, gan=gan, l1_weight=o.l1, lr=o.lr, ema=o.ema or None, precision=precision or o.precision, path=out,
                             cbs=[EpochLog(out/'log.csv', 'pix2pix'), preview, StopWhen(lambda: note.signum), ShowEpochs()])
+    write_options(out, options, learn.device_precision.amp_mode.value if hasattr(learn, 'device_precision') else 'fp32')
     def fit(learn):
         with learn.no_bar(): learn.fit_pix2pix(o.epochs)
         note.where = learn.stop_when.where
@@ -164,8 +175,7 @@ def train(
     from colorize_nb.files import alone_in
     with alone_in(out), noting_signals() as note:
         dls = read_photos(sources, size, bs, seed, workers, max_unreadable, From)
-        with whole(out/'training.json') as f: f.write(json.dumps(dict(options=options), indent=1).encode())
-        files = train_pix2pix(dls, out, note, options, resume=resume, every=60*save_every, skip_bad=skip_bad)
+        files = train_pix2pix(dls, out, note, options, read_options(out)[1] if resume and precision == 'auto' else None, resume=resume, every=60*save_every, skip_bad=skip_bad)
     print(*files, f'Now: colorize PHOTO --weights {out}', sep='\n')
     if any(out.glob('models/checkpoint_*.pth')): print('To go on with the training: the same command with --resume')
     return exit_code('colorize-train', note)

@@ -165,7 +165,8 @@ class Tiff(_Layout):
         "Decode it; what is read here stands upright, like Pillow's"
         if self.own and self.tile:
             said, turn = self.tag_v2.get(281, (0,)), self.tag_v2.get(274, 1)
-            x, self.notes = deepen(self._numbers()[..., :self.colors + (self.alpha in (1, 2))], max(np.atleast_1d(said)), self.tone == 0)
+            if (x := self._numbers()).shape[1::-1] != tuple(self._tile_size): raise OSError('image file is truncated or damaged')
+            x, self.notes = deepen(x[..., :self.colors + (self.alpha in (1, 2))], max(np.atleast_1d(said)), self.tone == 0)
             if self.alpha == 1: x[..., :-1] = (x[..., :-1]*65535./x[..., -1:].clip(1)).clip(0, 65535).round()
             shallow(x, self)
             self.tile, self.readonly = [], 0

@@ -56,7 +56,9 @@ def draw_on(recorder, state):
 # %% ../../nbs/reference/40_training.checkpoint.ipynb #bba61e79
 class NotFinite(ValueError):
     "Training has gone wrong; the message says where"
-    def __init__(self, why):
+    def __init__(self,
+        why:str, # one line
+    ):
         super().__init__(why)
         self.why = why
     def __str__(self): return self.why  # fastai puts its own words into `args`

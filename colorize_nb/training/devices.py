@@ -28,7 +28,10 @@ class SharedDL(DistributedDL):
 # %% ../../nbs/reference/46_training.devices.ipynb #50c24741
 class SharedD(DistributedTrainer):
     "fastai's `DistributedTrainer`, for an `Adversary` too: all begin with rank 0's D, and average D's gradients"
-    def __init__(self, sync_bn=True, **kwargs):
+    def __init__(self,
+        sync_bn:bool=True, # batch norm over the pictures of all processes, on GPUs
+        **kwargs # of fastai's `DistributedTrainer`
+    ):
         super().__init__(**kwargs)
         self.sync_bn = sync_bn and self.accelerator.device.type == 'cuda'
         self.hooks = []
