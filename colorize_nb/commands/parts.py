@@ -79,6 +79,7 @@ def list_html(
         return f'<button type="button" data-value="{i}" title="{name}" aria-label="{name}" aria-current="{now}"><img src="{url_of(o.small)}" alt=""></button>'
     return f'<div class="list">{"".join(one(*o) for o in enumerate(visit.pictures))}</div>'
 
+# %% ../../nbs/reference/57_commands.parts.ipynb #par00099
 def dots_html(
     o, # a photo of a `Visit`
 )->str: # HTML
