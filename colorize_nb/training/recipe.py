@@ -99,10 +99,8 @@ def three_groups(
     "What stays frozen, the rest of the encoder, all else"
     enc = model.encoder
     frozen = [p for m in (enc.conv_stem, enc.bn1, *enc.blocks[:kept]) for p in m.parameters()]
-    known = {id(p) for p in frozen}
-    rest = [p for p in enc.parameters() if id(p) not in known]
-    known |= {id(p) for p in rest}
-    return [frozen, rest, [p for p in model.parameters() if id(p) not in known]]
+    still, inner = ({id(p) for p in o} for o in (frozen, enc.parameters()))
+    return [frozen, [p for p in enc.parameters() if id(p) not in still], [p for p in model.parameters() if id(p) not in inner]]
 
 def recipe_learner(
     dls, # from `aged_dls`
@@ -141,8 +139,7 @@ def set_stage(
     learn.dls, learn.model_dir = dls, Path('models')/stage.name
     learn.perceptual.weight, learn.feature_adversary.weight = stage.perceptual, stage.gan
     learn.classifiers.on, learn.ema.decay = bool(stage.perceptual or stage.gan), stage.ema
-    learn.epoch_log.stage = stage.name
-    learn.epoch_log.minutes += learn.checkpoint.minutes
+    learn.epoch_log.stage, learn.epoch_log.minutes = stage.name, learn.epoch_log.minutes + learn.checkpoint.minutes
     kept = {k: v for k,v in asdict(stage).items() if k not in ('pictures', 'fall')} | dict(batches=epochs(stage)[0], seed=seed)
     learn.checkpoint.seed, learn.checkpoint.settings, learn.checkpoint.back = seed, kept | settings, None
     learn.checkpoint.begin()
