@@ -217,7 +217,7 @@ def test_out_of_memory_suggests_less(photos, weights, tmp_path, fails, colorize,
 
 def test_a_loss_that_is_no_number(photos, tmp_path, fails, monkeypatch):
     monkeypatch.setattr(UNet, 'forward', lambda self, L: next(self.parameters()).sum()*float('nan') + L.expand(-1, 2, -1, -1))
-    says = fails(train, [str(photos)], out=str(tmp_path/'out'), precision='fp32', **TINY)
+    says = fails(train, [str(photos)], out=str(tmp_path/'out'), **TINY)
     assert 'not finite in epoch 1, batch ' in says and f'{photos}' in says and 'the last checkpoint stays' in says
 
 def test_unreadable_photos_are_listed_and_limited(photos, tmp_path, fails, capfd):
