@@ -1,5 +1,5 @@
 "colorize as people meet it: pipes, interrupts, full disks, names that are wrong or odd, and not a line lost"
-import errno, io, os, pty, re, signal, subprocess, sys, time
+import errno, io, os, pty, re, signal, subprocess, sys
 from pathlib import Path
 
 import numpy as np

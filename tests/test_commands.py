@@ -1,5 +1,5 @@
 "The commands as a user types them, from a folder of the user's own"
-import json, os, shutil, signal, subprocess, sys, time
+import os, shutil, signal, subprocess, sys, time
 from pathlib import Path
 from types import SimpleNamespace
 

@@ -5,7 +5,6 @@ import sys
 
 import numpy as np
 import pytest
-import torch
 from fastai.callback.core import Callback
 from fastcore.script import CliError
 from PIL import Image

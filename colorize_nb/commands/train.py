@@ -10,7 +10,6 @@ __all__ = ['train']
 # %% ../../nbs/reference/52_commands.train.ipynb #af6b8bf2
 import json
 import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated

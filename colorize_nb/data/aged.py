@@ -14,7 +14,7 @@ import numpy as np
 import random
 import torch
 from PIL import Image, ImageFilter, ImageOps
-from fastai.vision.all import DataBlock, DataLoaders, ItemTransform, L, Tensor, TransformBlock
+from fastai.vision.all import DataBlock, DataLoaders, ItemTransform, L, TransformBlock
 from functools import partial
 from .batches import TensorAB, TensorL
 from .hints import draw_hints
