@@ -1,16 +1,33 @@
 "Every notebook runs from top to bottom, and is stored with what it shows"
-import json
+import json, multiprocessing, os, sys
 from pathlib import Path
 
 import pytest
 
-NBS = Path(__file__).parent.parent/'nbs'
+ROOT = Path(__file__).parent.parent
+NBS = ROOT/'nbs'
 NOTEBOOKS = sorted(o for o in NBS.rglob('*.ipynb') if '.ipynb_checkpoints' not in o.parts)
 CHAPTERS = [o for o in NOTEBOOKS if o.stem[0].isdigit()]
+SERVER = multiprocessing.get_context('forkserver')
+SERVER.set_forkserver_preload(['fastai.vision.all', 'nbdev.test'])  # loaded once, not once for each notebook
+os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')                 # as the chapters set it: too late where PyTorch is loaded
+
+def execute(nb, log):
+    "What `nbdev-test` does with one notebook"
+    from nbdev.config import get_config
+    from nbdev.test import test_nb
+    with open(log, 'w') as f:
+        for fd in (1, 2): os.dup2(f.fileno(), fd)
+    os.chdir(NBS)
+    sys.exit(not test_nb(nb, skip_flags=get_config(nb.parent).tst_flags, basepath=ROOT)[0])
 
 @pytest.mark.parametrize('nb', NOTEBOOKS, ids=lambda p: p.stem)
-def test_runs(nb, run):
-    run('nbdev-test', nb)
+def test_runs(nb, tmp_path):
+    p = SERVER.Process(target=execute, args=(nb, tmp_path/'log'))
+    p.start()
+    p.join(900)
+    if p.exitcode is None: p.kill()
+    if p.exitcode: pytest.fail('\n'.join((tmp_path/'log').read_text(errors='replace').splitlines()[-60:]), pytrace=False)
 
 @pytest.mark.parametrize('nb', CHAPTERS, ids=lambda p: p.stem)
 def test_outputs_are_stored(nb):
