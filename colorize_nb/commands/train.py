@@ -252,7 +252,7 @@ def run_recipe(
         def stop(): return note.signum or time.monotonic() >= until
         train = train_pix2pix if o.recipe == 'pix2pix' else train_stages
         done, files = train(sources, out, o, stop, note, **guards)
-        print(*files, f'Now: colorize PHOTO --weights {out}' if done else 'Not done yet: the same command goes on with it', sep='\n')
+        print(*files, out/'training.json', f'Now: colorize PHOTO --weights {out}' if done else 'Not done yet: the same command goes on with it', sep='\n')
     return exit_code('colorize-train', note)
 
 # %% ../../nbs/reference/52_commands.train.ipynb #c0105e16
@@ -260,7 +260,7 @@ def run_recipe(
 def train(
     source:Annotated[str, {'nargs':'+'}], # folders of photos, searched recursively (with pix2pix also the address of an archive, tar files, or hf:NAME, a Hugging Face dataset)
     recipe:Annotated[str, OneOf(('finetune', 'full', 'pix2pix'))]='finetune', # finetune: go on from the package's weights, minutes; full: as those were made, days; pix2pix: the paper's, from nothing
-    pictures:Annotated[int, Between(1_000, 1_000_000_000)]=None, # length of the training; default: 6,000 with finetune, 2,500,000 with full
+    pictures:Annotated[int, Between(1_000, 1_000_000_000)]=None, # length of the training; default: 3,200 with finetune, 2,500,000 with full
     epochs:Annotated[int, Between(1, 1_000_000)]=None, # instead of --pictures: how often each photo is seen; default with pix2pix: 15
     minutes:Annotated[float, Between(0, 1_000_000)]=None, # stop after so many; the same command goes on from there
     From:str=None, # weights to begin with, model.safetensors or its folder, or default for the package's own; default with finetune; without it, full begins from a classifier's, pix2pix from nothing

@@ -54,7 +54,7 @@ FULL = (Stage('decoder', 80_000, 1e-3, warm=200, encoder=False),
         Stage('perceptual', 60_000, 3e-4, size=160, perceptual=.1),
         Stage('adversarial', 20_000, 2e-4, size=160, perceptual=.1, gan=.02),
         Stage('cool', 60_000, 2e-4, fall=60_000, size=160, perceptual=.1, gan=.01))
-FINETUNE = (Stage('finetune', 6_000, 4e-4, warm=20, fall=3_000, size=160),)
+FINETUNE = (Stage('finetune', 3_200, 2e-4, warm=20, fall=1_600),)
 
 # %% ../../nbs/reference/44_training.recipe.ipynb #f4af85c2
 def rate(
