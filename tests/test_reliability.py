@@ -20,7 +20,6 @@ from colorize_nb.commands.colorize import colorize as colorize_command
 from colorize_nb.commands.common import Between
 from colorize_nb.commands.demo import demo
 from colorize_nb.commands.evaluate import evaluate
-from colorize_nb.commands.recipe import recipe
 from colorize_nb.commands.train import train
 from colorize_nb.inference.batch import result_names
 from colorize_nb.data.batches import colorization_dls
@@ -38,7 +37,7 @@ from colorize_nb.training.progress import ShowEpochs
 from colorize_nb.training.learner import ColorLearner, pix2pix_learner
 
 HERE = Path(__file__).parent
-TINY = dict(size=32, bs=4, nf=4, ema=.9, workers=0, epochs=2, precision='fp32')
+TINY = dict(recipe='pix2pix', size=32, bs=4, nf=4, ema=.9, workers=0, epochs=2, precision='fp32')
 
 def photo(file, size=(48, 40), seed=0):
     "A smooth colourful picture"
@@ -106,7 +105,7 @@ def test_killed_fifty_times(): record('killed', **kill(50, 1))
 def test_the_precision_that_was_measured_stays(photos, tmp_path, monkeypatch):
     "A training goes on as it began, whatever another measurement says"
     def trains(measured, **kwargs):
-        monkeypatch.setattr('colorize_nb.training.learner.best_precision', lambda *args: measured)
+        monkeypatch.setattr('colorize_nb.training.recipe.best_precision', lambda *args: measured)
         return train([str(photos)], out=str(tmp_path/'out'), **{**TINY, 'precision': 'auto', **kwargs})
     before = Checkpoint.after_batch
     def after_batch(self):
@@ -115,7 +114,7 @@ def test_the_precision_that_was_measured_stays(photos, tmp_path, monkeypatch):
     monkeypatch.setattr(Checkpoint, 'after_batch', after_batch)
     assert trains('bf16') == 128 + 15
     monkeypatch.setattr(Checkpoint, 'after_batch', before)
-    assert trains('fp32', resume=True) == 0
+    assert trains('fp32') == 0
     assert json.loads((tmp_path/'out'/'training.json').read_text())['precision'] == 'bf16'
 
 def test_interrupted_with_other_workers_ends_the_same(photos, tmp_path, monkeypatch):
@@ -132,7 +131,7 @@ def test_interrupted_with_other_workers_ends_the_same(photos, tmp_path, monkeypa
     assert trains('cut', workers=2) == 128 + 15
     monkeypatch.setattr(Checkpoint, 'after_batch', before)
     assert (tmp_path/'cut'/'models').exists() and (tmp_path/'cut'/'model.safetensors').exists()
-    assert trains('cut', workers=1, resume=True) == 0
+    assert trains('cut', workers=1) == 0
     for o in ('model.safetensors', 'preview.png', 'losses.png'): assert (tmp_path/'cut'/o).read_bytes() == (tmp_path/'whole'/o).read_bytes(), o
 
 class CutOff(Callback):
@@ -241,17 +240,17 @@ def test_a_photo_that_vanishes_during_training(photos, tmp_path, fails, monkeypa
         assert re.fullmatch(r'colorize-train: .*\d+\.png.*No such file or directory.*|colorize-train: .*No such file or directory: .*png\'', says), says
         assert [o.name for o in (tmp_path/f'out{workers}'/'models').glob('*.pth')] == ['checkpoint_00001_0000000.pth']
 
-def test_resume_refuses_other_options_and_photos(photos, tmp_path, fails, monkeypatch):
+def test_other_options_and_photos_are_refused(photos, tmp_path, cut, fails):
+    "While a training is cut off, and by the names of its photos too"
     folder = shutil.copytree(photos, tmp_path/'photos')
-    monkeypatch.setattr(ColorLearner, 'forget_checkpoints', lambda self: None)
-    train([str(folder)], out=str(tmp_path/'out'), **TINY)
-    again = dict(TINY, out=str(tmp_path/'out'), resume=True)
-    assert 'begun with bs 4, not 3' in fails(train, [str(folder)], **{**again, 'bs': 3})
+    out = cut(folder)
+    def again(**kwargs): return fails(train, [str(folder)], out=str(out), **{**TINY, **kwargs})
+    for k, (was, now) in dict(bs=(4, 3), ema=(.9, 0), gan=('vanilla', 'none'), seed=(42, 1)).items(): assert f'begun with --{k} {was}, not {now}: choose another --out' in again(**{k: now})
     photo(folder/'new.png', seed=99)
-    assert re.search(r'begun with photos 12 \(\w+\), not 13 \(', fails(train, [str(folder)], **again))
+    assert re.search(r'begun with photos 12 \(\w+\), not 13 \(', again())
     (folder/'new.png').unlink()
-    for o in (tmp_path/'out'/'models').glob('*.pth'): o.write_bytes(o.read_bytes()[:-1])
-    assert 'none of the checkpoints in' in fails(train, [str(folder)], **again)
+    for o in (out/'models').glob('*.pth'): o.write_bytes(o.read_bytes()[:-1])
+    assert 'none of the checkpoints in' in again()
 
 def snapshot(folder): return {o.relative_to(folder): (o.stat().st_mtime_ns, o.read_bytes()) for o in folder.rglob('*') if o.is_file()}
 
@@ -260,9 +259,9 @@ def test_a_finished_training_is_not_begun_again(photos, tmp_path, fails, capfd):
     assert train([str(photos)], out=str(out), **TINY) == 0
     before = snapshot(out)
     capfd.readouterr()
-    assert train([str(photos)], out=str(out), resume=True, **TINY) == 0 and f'{out} is finished' in capfd.readouterr().out
-    assert 'is finished, with --epochs 2, not 3' in fails(train, [str(photos)], out=str(out), resume=True, **{**TINY, 'epochs': 3})
-    assert 'is finished, on other photos' in fails(train, [str(tmp_path)], out=str(out), resume=True, **TINY)
+    assert train([str(photos)], out=str(out), **TINY) == 0 and f'{out} is finished' in capfd.readouterr().out
+    assert 'begun with --epochs 2, not 3' in fails(train, [str(photos)], out=str(out), **{**TINY, 'epochs': 3})
+    assert 'on other photos' in fails(train, [str(tmp_path)], out=str(out), **TINY)
     assert snapshot(out) == before
 
 def stop_in_epoch_two(monkeypatch):
@@ -275,8 +274,8 @@ def stop_in_epoch_two(monkeypatch):
 
 @pytest.fixture
 def cut(photos, tmp_path):
-    "The folder of a training that was interrupted in its second epoch; `cut(**options)`"
-    def _cut(**kwargs):
+    "The folder of a training that was interrupted in its second epoch"
+    def _cut(photos=photos, **kwargs):
         with pytest.MonkeyPatch.context() as m:
             stop_in_epoch_two(m)
             assert train([str(photos)], out=str(tmp_path/'out'), **{**TINY, **kwargs}) == 128 + 15
@@ -285,11 +284,7 @@ def cut(photos, tmp_path):
 
 def test_an_interrupted_training_names_the_way_on(cut, capfd):
     cut()
-    assert 'with --resume' in capfd.readouterr().out
-
-@pytest.mark.parametrize('begun, says', [(dict(ema=0), 'begun with ema 0, not 0.9'), (dict(gan='none'), 'begun with gan none, not vanilla')])
-def test_resumed_without_an_option(begun, says, photos, cut, fails):
-    assert says in fails(train, [str(photos)], out=str(cut(**begun)), resume=True, **TINY)
+    assert 'the same command goes on' in capfd.readouterr().out
 
 def altered(state):
     "Ways to spoil what a checkpoint holds"
@@ -307,7 +302,7 @@ def test_altered_checkpoints_are_one_line(photos, cut, capfd):
     for i,o in enumerate(altered(state)):
         shutil.copytree(whole, out)
         save_whole(o, file, sha256=True)
-        try: assert train([str(photos)], out=str(out), resume=True, **TINY) == 0
+        try: assert train([str(photos)], out=str(out), **TINY) == 0
         except CliError as e: assert len(str(e).splitlines()) == 1 and file.name in str(e) or 'begun with' in str(e), (i, str(e))
         shutil.rmtree(out)
 
@@ -315,7 +310,7 @@ def test_what_others_have_put_there_stays(photos, tmp_path, fails):
     for name in ('log.csv', 'results.png'):
         (out := tmp_path/name[:3]).mkdir()
         (out/name).write_text('mine')
-        for resume in (False, True): assert f'{name} is not from colorize-train' in fails(train, [str(photos)], out=str(out), resume=resume, **TINY)
+        assert f'{name} is not from colorize-train' in fails(train, [str(photos)], out=str(out), **TINY)
         assert (out/name).read_text() == 'mine'
     (tmp_path/'out'/'models').mkdir(parents=True)
     (mine := tmp_path/'out'/'models'/'checkpoint_best.pth').write_text('mine')
@@ -332,7 +327,7 @@ def test_the_demonstration_replaces_no_photo(tmp_path, fails):
 def test_two_trainings_in_one_folder(photos, tmp_path, fails):
     with alone_in(tmp_path):
         assert 'another training is at work in' in fails(train, [str(photos)], out=str(tmp_path), **TINY)
-        assert 'another training is at work in' in fails(recipe, [str(photos)], out=str(tmp_path))
+        assert 'another training is at work in' in fails(train, [str(photos)], out=str(tmp_path))
         assert not any(tmp_path.iterdir())
     held = "import sys, time; from colorize_nb.files import alone_in\nwith alone_in(sys.argv[1]): print(flush=True); time.sleep(60)"
     p = subprocess.Popen([sys.executable, '-W', 'ignore', '-c', held, str(tmp_path)], stdout=subprocess.PIPE)
@@ -369,7 +364,7 @@ def test_a_terminal_shows_where_training_is(photos, tmp_path):
         learn.fit(2)
     assert 'epoch 1 of 2: 50%, ' in to.getvalue() and ' left' in to.getvalue().splitlines()[1]
 
-@pytest.mark.parametrize('command', [train, recipe, demo, evaluate], ids=lambda o: o.__name__)
+@pytest.mark.parametrize('command', [train, demo, evaluate], ids=lambda o: o.__name__)
 def test_every_number_has_bounds(command):
     for name,o in inspect.signature(command).parameters.items():
         kind, marks = o.annotation, getattr(o.annotation, '__metadata__', ())

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 NBS = ROOT/'nbs'
 CHAPTERS = sorted(NBS.glob('*/[0-9]*.ipynb'))
 TEXTS = *CHAPTERS, NBS/'guide.ipynb', NBS/'reference.ipynb', *sorted(ROOT.glob('*.md'))
-COMMANDS = 'colorize', 'colorize-train', 'colorize-recipe', 'colorize-demo', 'colorize-eval', 'colorize-video', 'colorize-export', 'colorize-app'
+COMMANDS = 'colorize', 'colorize-train', 'colorize-demo', 'colorize-eval', 'colorize-video', 'colorize-export', 'colorize-app'
 
 class Page(HTMLParser):
     "The addresses a page refers to"

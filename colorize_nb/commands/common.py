@@ -68,7 +68,7 @@ def check_options(
                 if o is not None: mark.check(f'--{name.replace("_", "-")}', o)
 
 # %% ../../nbs/reference/50_commands.common.ipynb #1f67726b
-Weights = Annotated[str, 'What colorize-train, colorize-recipe or colorize-demo wrote, model.safetensors or its folder, '
+Weights = Annotated[str, 'What colorize-train or colorize-demo wrote, model.safetensors or its folder, '
                          'or user/name on the Hugging Face Hub; default: those that come with the package']
 Device = Annotated[str, 'Where the network runs: cpu, cuda, mps, or auto: a GPU where there is one', OneOf(('auto', 'cpu', 'cuda', 'mps'))]
 Saturation = Annotated[float, 'Strength of the colours, 0 is grey', Between(0, 10)]

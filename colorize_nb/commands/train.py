@@ -8,17 +8,21 @@ Docs: https://colorize-nb.github.io/colorize_nb/reference/commands.train.html.md
 __all__ = ['train']
 
 # %% ../../nbs/reference/52_commands.train.ipynb #af6b8bf2
+import io
 import json
+import math
+import os
 import sys
+import time
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated
-from .common import (Between, MaxUnreadable, OneOf, Precision, SaveEvery, Seed, SkipBad, Workers, check_unused, command, count_photos,
+from .common import (Between, MaxUnreadable, OneOf, Precision, SaveEvery, Seed, SkipBad, Workers, command, count_photos,
                                          draw_into_files, exit_code, ignore_sigint, make_folder, noting_signals)
-from ..errors import ColorizeError
-from ..files import whole
+from ..errors import ColorizeError, one_line
 
-# %% ../../nbs/reference/52_commands.train.ipynb #8a0f43bd
+# %% ../../nbs/reference/52_commands.train.ipynb #fin00001
 def complain(
     says:str, # a line
 ):
@@ -31,26 +35,121 @@ def few_photos(
 )->str: # a line; empty if there are enough
     "Say how many photos make sense"
     if start: return f'{n} photos are few: a hundred of a kind teach its colours, fewer are learnt by heart' if n < 100 else ''
-    return f'{n} photos are few to learn from nothing, which takes thousands: --from default begins with the weights in the package' if n < 2000 else ''
+    return f'{n} photos are few to learn from nothing, which takes thousands: --recipe finetune begins with the weights in the package' if n < 2000 else ''
+
+def is_finished(
+    out:Path, # folder to write to
+    options:dict, # as typed
+)->bool: # is all done that is asked for?
+    "See what is in a folder: a `ColorizeError` if it is somebody else's, or of a training that was asked for something else"
+    try: was = json.loads((out/'training.json').read_text(encoding='utf-8'))['options']
+    except (OSError, ValueError, KeyError, TypeError): was = None
+    cut = [*out.glob('models/**/checkpoint_*.pth'), *out.glob('models/last.pth')]
+    results = 'model.safetensors', 'results.png', 'losses.png', 'preview.png', 'log.csv', 'contact_sheet.png'
+    if not isinstance(was, dict):
+        for o in [*(out/o for o in results if (out/o).exists()), *cut]: raise ColorizeError(f'{o} is not from colorize-train: choose another --out')
+        return False
+    if was.get('source') != options['source']: raise ColorizeError(f'{out} holds a training on other photos: choose another --out')
+    for k,v in options.items():
+        if was.get(k) != v: raise ColorizeError(f'{out} holds a training that was begun with --{k} {was.get(k)}, not {v}: choose another --out')
+    return (out/'model.safetensors').exists() and not cut
+
+# %% ../../nbs/reference/52_commands.train.ipynb #7e25ca27
+def check_imagenet():
+    "See at once that the classifiers' weights are there; a `ColorizeError` says how to get them"
+    from colorize_nb.models.perceptual import load_lite
+    from colorize_nb.models.pretrained import imagenet_weights
+    try: imagenet_weights()
+    except RuntimeError as e: raise ColorizeError(one_line(e)) from e
+    for i in (1, 2): load_lite(i)
+
+def chosen_stages(
+    o, # options as typed
+    n:int=0, # photos that train, for --epochs
+)->tuple: # of `Stage`
+    "What is to be done; a `ColorizeError` if nothing is"
+    from colorize_nb.training.recipe import FINETUNE, FULL, left, scaled
+    stages = FULL if o.recipe == 'full' else FINETUNE
+    if o.pictures or o.epochs: stages = scaled(stages, o.pictures or o.epochs*n)
+    if o.From and o.recipe == 'full': stages = left(stages, max(o.seen, stages[0].pictures))  # the decoder knows something already
+    if not stages: raise ColorizeError(f'--seen {o.seen} is the whole training: --pictures must be more')
+    return stages
+
+# %% ../../nbs/reference/52_commands.train.ipynb #cmp00002
+def before_and_after(
+    held:list, # photos that were held out
+    start:str, # weights that it began with
+    out:Path, # folder of those that came of it
+)->list: # files: the figures, and a sheet of the photos
+    "Print how good the weights are on photos that did not train, and how good they were; say if they are not better"
+    from colorize_nb.evaluation.folder import efficientnet, efficientnet_features, evaluate_files, table, write_results
+    from colorize_nb.inference.colorizer import Colorizer
+    from colorize_nb.training.recipe import trained_network
+    try: see = efficientnet() and efficientnet_features
+    except ColorizeError: see = None    # no Fréchet distance
+    colorizer = Colorizer.from_pretrained(out)
+    was, now = (evaluate_files(held, o, extractor=see) for o in (Colorizer.from_pretrained(trained_network(start)[1]), colorizer))
+    rows = now['rows']
+    before, after = was['rows']['model'], rows['model']
+    print('Photos held out, ' + table({**now, 'rows': dict(grey=rows['grey'], before=before, after=after, truth=rows['truth'])}))
+    gain = after['psnr'] - before['psnr']
+    print(f'Better by {gain:.2f} dB on photos that did not train.' if gain > 0 else f'NOT better on photos that did not train ({gain:.2f} dB): stay with the weights '
+          'it began with, or give more photos of the kind, or a smaller --pictures.', flush=True)
+    return write_results(now, colorizer, out)
+
+# %% ../../nbs/reference/52_commands.train.ipynb #cmp00003
+def train_stages(
+    sources:list, # folders of photos, one for each set
+    out:Path, # folder for what is written
+    o, # options as typed
+    stop, # called after each batch: end here?
+    note, # from `noting_signals`
+    workers, max_unreadable, **guards # as for the command
+)->tuple: # is it done? and the files written
+    "Train by `FINETUNE` or `FULL`, or go on"
+    from fastai.vision.all import defaults
+    from colorize_nb.data.scan import choose_photos
+    from colorize_nb.training.recipe import train_recipe
+    note.where = f'the recipe {o.recipe}'
+    train, held = choose_photos(sources, out/'scan.npz', o.skip, 20 if o.recipe == 'full' else 10, max_unreadable=max_unreadable, say=complain,
+                                workers=defaults.cpus if workers is None else workers, wif=ignore_sigint)
+    n = sum(map(len, train.values()))
+    if advice := few_photos(n, o.From): print(advice, flush=True)
+    few = train_recipe(train, held, out, chosen_stages(o, n), o.From, stop, seed=o.seed, precision=o.precision, say=complain,
+                       options=vars(o), num_workers=workers, wif=ignore_sigint, **guards)
+    files = before_and_after(few, o.From, out) if few and o.recipe == 'finetune' else []
+    return bool(few), [out/'model.safetensors', out/'log.csv', *files]
+
+# %% ../../nbs/reference/52_commands.train.ipynb #8a0f43bd
+def is_stream(source)->bool: return str(source).startswith('hf:') or str(source).endswith('.tar') and '://' not in str(source)
+
+def as_stream(sources):
+    "Tar files or a Hugging Face dataset as a `PhotoStream`; other sources as they are"
+    from colorize_nb.data.stream import PhotoStream
+    if not is_stream(sources[0]): return sources[0]
+    if not sources[0].startswith('hf:'): return PhotoStream(sources if len(sources) > 1 else sources[0])
+    _, name, *split = sources[0].split(':')
+    return PhotoStream(name, **dict(zip(['split'], split)))
 
 def read_photos(
-    sources:list, # folders of photos
-    size:int, # side of the squares, pixels
-    bs:int, # photos per batch
-    seed:int, # of the split
+    sources:list, # folders of photos, or streams
+    o, # options as typed
     workers:int|None, # processes that read photos
     max_unreadable:float, # fraction of the photos that may be unreadable
-    start:str=None, # weights to begin with; None: nothing is known yet
+    device=None, # of this process, if there are several
 ): # DataLoaders
-    "Make batches of the photos in all folders, and say what is used and what isn't"
+    "Make batches of the photos, and say what is used and what isn't"
     from colorize_nb.data.batches import colorization_dls
-    from colorize_nb.photos.find import find_photos
     from colorize_nb.data.resumable import ResumableDL
     from colorize_nb.data.scan import check_readable
-    source = sources[0] if len(sources) == 1 else [f for o in sources for f in find_photos(o)]
-    dls = colorization_dls(source, size, bs, seed=seed, num_workers=workers, wif=ignore_sigint, dl_type=ResumableDL)
+    from colorize_nb.data.stream import stream_dls
+    from colorize_nb.photos.find import find_photos
+    given = dict(size=o.size, bs=o.bs, num_workers=workers, wif=ignore_sigint, device=device)
+    if is_stream(sources[0]): return stream_dls(as_stream(sources), o.valid and as_stream([o.valid]), min(o.pictures or 0, EPOCH), **given)
+    source = sources[0] if len(sources) == 1 and not o.skip else [f for s in sources for f in find_photos(s) if not set(f.parts) & set(o.skip)]
+    dls = colorization_dls(source, seed=o.seed, dl_type=None if device else ResumableDL, **given)
     print(count_photos(dls), flush=True)
-    if advice := few_photos(len(set(dls.train_ds.items)), start): print(advice, flush=True)
+    if advice := few_photos(len(set(dls.train_ds.items)), o.From): print(advice, flush=True)
     found = len(dls.train_ds) + len(dls.valid_ds) + len(dls.grey) + len(dls.unreadable)
     check_readable(dls.unreadable, found, max_unreadable, complain)
     return dls
@@ -67,114 +166,128 @@ def write_training(
     colorizer = Colorizer.from_learner(learn)
     sheet = results_sheet(learn.dls, {title: colorizer}, out/'results.png')
     curves = save_figure(learn.plot_losses()[0], out/'losses.png')
-    files = [colorizer.save(out), sheet, curves, out/'preview.png', out/'log.csv', out/'training.json']
+    files = [colorizer.save(out), sheet, curves, out/'preview.png', out/'log.csv']
     return [o for o in files if o.exists()]
-
-# %% ../../nbs/reference/52_commands.train.ipynb #fin00001
-RESULTS = 'model.safetensors', 'results.png', 'losses.png', 'preview.png', 'log.csv', 'settings.json'
-
-def read_options(
-    out:Path, # a folder
-)->tuple: # as typed, and the precision that was measured; None and None if no training is in it
-    "What the training in a folder was asked for"
-    try: was = json.loads((out/'training.json').read_text(encoding='utf-8'))
-    except (OSError, ValueError): return None, None
-    return (dict(was['options']), was.get('precision')) if isinstance(was, dict) and isinstance(was.get('options'), dict) else (None, None)
-
-def write_options(
-    out:Path, # folder for what is written
-    options:dict, # as typed
-    precision:str, # that the training computes in
-):
-    "Keep what a training was asked for, and what was measured for it, so that it goes on as it began"
-    with whole(out/'training.json') as f: f.write(json.dumps(dict(options=options, precision=precision), indent=1).encode())
-
-def is_finished(
-    out:Path, # folder to write to
-    options:dict, # as typed
-    resume:bool, # go on with what is there?
-)->bool: # is all done that is asked for?
-    "See what is in a folder: a `ColorizeError` if it is somebody else's, or of a training that was asked for something else"
-    if not resume: check_unused(out)
-    (was, _), cut = read_options(out), any(out.glob('models/checkpoint_*.pth'))
-    if cut: return False
-    if was is None:
-        for o in RESULTS:
-            if (out/o).exists(): raise ColorizeError(f'{out/o} is not from colorize-train: choose another --out')
-    elif (out/'model.safetensors').exists():
-        if was.get('source') != options.get('source'): raise ColorizeError(f'{out} is finished, on other photos: choose another --out')
-        for k,v in options.items():
-            if was.get(k) != v: raise ColorizeError(f'{out} is finished, with --{k} {was.get(k)}, not {v}: choose another --out')
-        return True
-    return False
 
 # %% ../../nbs/reference/52_commands.train.ipynb #48c18566
 def train_pix2pix(
-    dls, # from `read_photos`
+    sources:list, # folders of photos, or streams
     out:Path, # folder for what is written
+    o, # options as typed
+    stop, # called after each batch: end here?
     note, # from `noting_signals`
-    options:dict, # as typed: epochs, lr, nf, gan, l1, ema, precision, seed, and `from`
-    precision:str=None, # that was measured when the training began; None: it begins now
-    **guards # `resume`, `every` and `skip_bad` of `survive`
-)->list: # the files written
-    "Train from the beginning or from a checkpoint, until it is done or a signal comes, and write what came of it"
-    from fastai.torch_core import set_seed
+    workers, max_unreadable, **guards # as for the command
+)->tuple: # is it done? and the files written
+    "Train from the beginning or from a checkpoint, until it is done or stopped, and write what came of it"
+    from fastai.torch_core import num_distrib, rank_distrib, set_seed
     from colorize_nb.files import sha256
+    from colorize_nb.models.unet import UNet
     from colorize_nb.training.callbacks import Preview
     from colorize_nb.training.checkpoint import survive
+    from colorize_nb.training.devices import fit_by_epochs, own_device
     from colorize_nb.training.learner import pix2pix_learner
     from colorize_nb.training.progress import EpochLog, ShowEpochs, StopWhen
-    from colorize_nb.training.recipe import trained_network
-    o = SimpleNamespace(**options)
-    set_seed(o.seed)
-    G, file = trained_network(options['from']) if options['from'] else (None, None)
-    settings = {**{k: v for k,v in options.items() if k != 'source'}, 'bs': dls.train.bs, 'from': file and sha256(file)[:8]}
-    preview = Preview(max(1, o.epochs*len(dls.train)//8), file=out/'preview.png')
+    from colorize_nb.training.recipe import settle, trained_network
+    several = num_distrib() > 1
+    dls = read_photos(sources, o, workers, max_unreadable, own_device() if several else None)
+    n = max(1, round(o.pictures/(len(dls.train)*dls.train.bs))) if o.pictures else o.epochs or 15
+    set_seed(o.seed + rank_distrib())
+    G, file = trained_network(o.From) if o.From else (UNet(o.nf, min(8, int(math.log2(o.size)))), None)
+    precision = settle(out, o.precision, None if several else G.to(dls.device), dls.device, options=vars(o))
     gan = None if o.gan == 'none' else o.gan
-    learn = pix2pix_learner(dls, G, nf=o.nf, gan=gan, l1_weight=o.l1, lr=o.lr, ema=o.ema or None, precision=precision or o.precision, path=out,
-                            cbs=[EpochLog(out/'log.csv', 'pix2pix'), preview, StopWhen(lambda: note.signum), ShowEpochs()])
-    write_options(out, options, learn.device_precision.amp_mode.value if hasattr(learn, 'device_precision') else 'fp32')
-    def fit(learn):
-        with learn.no_bar(): learn.fit_pix2pix(o.epochs)
+    cbs = [EpochLog(out/'log.csv', 'pix2pix'), Preview(max(1, n*len(dls.train)//8), file=out/'preview.png'), StopWhen(stop), ShowEpochs()]
+    learn = pix2pix_learner(dls, G, nf=o.nf, gan=gan, l1_weight=o.l1, lr=o.lr, ema=o.ema or None, precision=precision, path=out, cbs=cbs)
+    def finish(learn):
+        if rank_distrib(): return True, []
         note.where = learn.stop_when.where
-    def finish(learn): return write_training(learn, 'pix2pix' if gan else 'L1 only', out)
-    return survive(learn, fit, finish, settings, seed=o.seed, say=complain, **guards)
+        return len(learn.epoch_log.rows) == n, write_training(learn, 'pix2pix' if gan else 'L1 only', out)
+    def fit(learn):
+        with learn.no_bar(): learn.fit_pix2pix(n)
+    if several or is_stream(sources[0]): return fit_by_epochs(learn, fit, finish)
+    return survive(learn, fit, finish, dict(epochs=n, bs=dls.train.bs, start=file and sha256(file)[:8]), seed=o.seed, say=complain, **guards)
+
+# %% ../../nbs/reference/52_commands.train.ipynb #opt00002
+EPOCH = 20_000  # pictures of a stream between two rows of the log
+OWN = dict(size=128, bs=16, nf=64, gan='vanilla', l1=100., ema=.999, valid=None)  # options of pix2pix, and what they are by default
+
+def check_together(
+    o, # options as typed
+    given:dict, # those of `OWN` that were typed
+    sources:list, # folders of photos, or streams
+):
+    "Raise a `ColorizeError` if options contradict each other"
+    pix2pix, several = o.recipe == 'pix2pix', int(os.environ.get('WORLD_SIZE', 1)) > 1
+    if given and not pix2pix: raise ColorizeError(f'--{[*given][0]} belongs to --recipe pix2pix')
+    if o.pictures and o.epochs: raise ColorizeError('--pictures or --epochs, not both')
+    if o.epochs and o.recipe == 'full': raise ColorizeError('the length of --recipe full is said by --pictures')
+    if o.seen and not (o.From and o.recipe == 'full'): raise ColorizeError('--seen belongs to --from and --recipe full: it says what those weights have seen')
+    streams = [*map(is_stream, sources)]
+    if any(streams) and not all(streams) or len(sources) > 1 and str(sources[0]).startswith('hf:'): raise ColorizeError('SOURCE is folders, or tar files, or one hf:NAME')
+    if (streams[0] or several) and not pix2pix: raise ColorizeError(f'--recipe {o.recipe} reads folders, in one process; tar files, hf:NAME and accelerate launch are for --recipe pix2pix')
+    if streams[0] and not o.pictures: raise ColorizeError('a stream does not know how many photos it has: --pictures says how many to train on')
+    if o.minutes is not None and several: raise ColorizeError('--minutes is for one process')
+    if o.valid and not streams[0]: raise ColorizeError('--valid belongs to tar files and hf:NAME; of folders a tenth validates')
+
+# %% ../../nbs/reference/52_commands.train.ipynb #run00001
+def run_recipe(
+    sources:list, # folders of photos, or streams
+    out:Path, # folder for what is written
+    options:dict, # as typed
+    until:float, # when to stop, by `time.monotonic`
+    **guards # workers, max_unreadable, every, skip_bad
+)->int: # exit code
+    "Check what can be checked at once, then train until it is done or stopped, and say how to go on"
+    o, rank, several = SimpleNamespace(**options), int(os.environ.get('RANK', 0)), int(os.environ.get('WORLD_SIZE', 1)) > 1
+    if o.recipe != 'pix2pix': chosen_stages(o)
+    if is_finished(out, options):
+        print(f'{out} is finished. Now: colorize PHOTO --weights {out}')
+        return 0
+    if o.recipe == 'full': check_imagenet()
+    draw_into_files()
+    make_folder(out)
+    from colorize_nb.files import alone_in
+    quiet = redirect_stdout(io.StringIO()) if rank else nullcontext()    # the first of several processes speaks for all
+    signals = nullcontext(SimpleNamespace(signum=0, where='')) if several else noting_signals()   # several must not stop at different batches
+    with nullcontext() if rank else alone_in(out), signals as note, quiet:
+        def stop(): return note.signum or time.monotonic() >= until
+        train = train_pix2pix if o.recipe == 'pix2pix' else train_stages
+        done, files = train(sources, out, o, stop, note, **guards)
+        print(*files, out/'training.json', f'Now: colorize PHOTO --weights {out}' if done else 'Not done yet: the same command goes on with it', sep='\n')
+    return exit_code('colorize-train', note)
 
 # %% ../../nbs/reference/52_commands.train.ipynb #c0105e16
 @command('colorize-train', less=', and so does a smaller --bs, --nf or --workers')
 def train(
-    source:Annotated[str, {'nargs':'+'}], # folders of photos, searched recursively (or the address of an archive of them)
-    From:str=None, # weights to begin with, model.safetensors or its folder, or default for the package's own; without it, training begins from nothing
-    out:str='trained', # folder for what is written
-    epochs:Annotated[int, Between(1, 1_000_000)]=15, # how often each photo is seen
-    size:Annotated[int, Between(32, 1024)]=128, # side of the squares that the networks see, pixels
-    bs:Annotated[int, Between(1, 4096)]=16, # photos per batch
-    lr:Annotated[float, Between(1e-7, 1)]=None, # learning rate of both networks; constant for half of the time, then falling to 0; default: 2e-4, with --from 5e-5
-    nf:Annotated[int, Between(1, 512)]=64, # filters of their first layers
-    gan:Annotated[str, OneOf(('vanilla', 'lsgan', 'hinge', 'none'))]='vanilla', # adversarial loss: vanilla, lsgan, hinge or none
-    l1:Annotated[float, Between(0, 10_000)]=100., # weight of the L1 loss
-    ema:Annotated[float, Between(0, 0.99999)]=0.999, # decay of the moving average of the weights, which is what is saved; 0 for none
+    source:Annotated[str, {'nargs':'+'}], # folders of photos, searched recursively (with pix2pix also the address of an archive, tar files, or hf:NAME, a Hugging Face dataset)
+    recipe:Annotated[str, OneOf(('finetune', 'full', 'pix2pix'))]='finetune', # finetune: go on from the package's weights, minutes; full: as those were made, days; pix2pix: the paper's, from nothing
+    pictures:Annotated[int, Between(1_000, 1_000_000_000)]=None, # length of the training; default: 3,200 with finetune, 2,500,000 with full
+    epochs:Annotated[int, Between(1, 1_000_000)]=None, # instead of --pictures: how often each photo is seen; default with pix2pix: 15
+    minutes:Annotated[float, Between(0, 1_000_000)]=None, # stop after so many; the same command goes on from there
+    From:str=None, # weights to begin with, model.safetensors or its folder, or default for the package's own; default with finetune; without it, full begins from a classifier's, pix2pix from nothing
+    seen:Annotated[int, Between(0, 1_000_000_000)]=0, # with full, pictures that the weights of --from have seen
+    out:str='trained', # folder for what is written; a training in it that is not done is continued
+    skip:Annotated[str, {'nargs':'+'}]=(), # names of folders in SOURCE that are left out
+    valid:str=None, # with tar files and hf:NAME: photos that validate, a folder or a stream
+    size:Annotated[int, Between(32, 1024)]=None, # with pix2pix: side of the squares that the networks see, pixels; default: 128
+    bs:Annotated[int, Between(1, 4096)]=None, # with pix2pix: photos per batch; default: 16
+    lr:Annotated[float, Between(1e-7, 1)]=None, # with pix2pix: learning rate of both networks; constant for half of the time, then falling to 0; default: 2e-4, with --from 5e-5
+    nf:Annotated[int, Between(1, 512)]=None, # with pix2pix: filters of their first layers; default: 64
+    gan:Annotated[str, OneOf(('vanilla', 'lsgan', 'hinge', 'none'))]=None, # with pix2pix: adversarial loss, vanilla, lsgan, hinge or none; default: vanilla
+    l1:Annotated[float, Between(0, 10_000)]=None, # with pix2pix: weight of the L1 loss; default: 100
+    ema:Annotated[float, Between(0, 0.99999)]=None, # with pix2pix: decay of the moving average of the weights, which is what is saved; 0 for none; default: 0.999
     precision:Precision='auto',
     seed:Seed=42,
     workers:Workers=None,
-    resume:bool=False, # go on from the newest whole checkpoint in --out, with the options of then; without one, begin
     save_every:SaveEvery=10.,
     skip_bad:SkipBad=0,
     max_unreadable:MaxUnreadable=0.1,
 )->int: # exit code: 0, or 128 + the signal that stopped it
-    "Train pix2pix to colour, on photos of your own. Ctrl-C ends it early and keeps what was learnt; --resume goes on"
-    sources, out = [source] if isinstance(source, (str, Path)) else list(source), Path(out)
-    options = dict(epochs=epochs, size=size, bs=bs, lr=lr or (5e-5 if From else 2e-4), nf=nf, gan=gan, l1=l1, ema=ema, precision=precision, seed=seed)
-    options |= {'from': From, 'source': [str(o) if '://' in str(o) else str(Path(o).resolve()) for o in sources]}
-    if is_finished(out, options, resume):
-        print(f'{out} is finished. Now: colorize PHOTO --weights {out}')
-        return 0
-    draw_into_files()
-    make_folder(out)
-    from colorize_nb.files import alone_in
-    with alone_in(out), noting_signals() as note:
-        dls = read_photos(sources, size, bs, seed, workers, max_unreadable, From)
-        files = train_pix2pix(dls, out, note, options, read_options(out)[1] if resume and precision == 'auto' else None, resume=resume, every=60*save_every, skip_bad=skip_bad)
-    print(*files, f'Now: colorize PHOTO --weights {out}', sep='\n')
-    if any(out.glob('models/checkpoint_*.pth')): print('To go on with the training: the same command with --resume')
-    return exit_code('colorize-train', note)
+    "Train on photos of your own. Ctrl-C ends it early and keeps what was learnt; the same command goes on"
+    sources, own = [source] if isinstance(source, (str, Path)) else [*source], dict(size=size, bs=bs, lr=lr, nf=nf, gan=gan, l1=l1, ema=ema, valid=valid)
+    where = [str(o) if '://' in str(o) or is_stream(o) else str(Path(o).resolve()) for o in sources]
+    options = dict(source=where, recipe=recipe, pictures=pictures, epochs=epochs, From=From or ('default' if recipe == 'finetune' else None), seen=seen,
+                   skip=[*skip], precision=precision, seed=seed)
+    check_together(SimpleNamespace(**options, valid=valid, minutes=minutes), {k: v for k,v in own.items() if v is not None}, sources)
+    if recipe == 'pix2pix': options |= OWN | dict(lr=5e-5 if From else 2e-4) | {k: v for k,v in own.items() if v is not None}
+    return run_recipe(sources, Path(out), options, math.inf if minutes is None else time.monotonic() + 60*minutes,
+                      workers=workers, max_unreadable=max_unreadable, every=60*save_every, skip_bad=skip_bad)

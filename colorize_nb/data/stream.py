@@ -15,7 +15,7 @@ import random
 import torch
 from PIL import ImageOps
 from copy import copy
-from fastai.vision.all import DataBlock, DataLoaders, L, PILImage, TfmdDL, defaults, delegates, noop, patch, range_of
+from fastai.vision.all import DataBlock, DataLoaders, L, PILImage, TfmdDL, defaults, delegates, noop, range_of
 from pathlib import Path
 from torch.utils.data import IterableDataset
 from .batches import PhotoBlock, mean_chroma, scan_photos
@@ -55,10 +55,8 @@ class Shards:
                 raise ColorizeError(f'not read: {o!r}: {kind}: may run a program; PhotoStream(…, commands=True) allows it')
             if not kind and not Path(o).is_file(): raise FileNotFoundError(f'no such shard: {o}')
 
-    def limit(self,
-        world:int, # ranks in all
-    )->int: # the smallest number of shards that a rank has
-        "So many processes can read in each rank"
+    def limit(self, world:int)->int:
+        "So many processes can read in each of `world` ranks"
         return len(self.urls)//world
 
     def read(self,
@@ -68,19 +66,13 @@ class Shards:
     ): # yields bytes
         "One pass over the shards that are this reader's"
         rank, world, worker, workers = part
-        urls = rng.sample(self.urls, len(self.urls))[rank::world][worker::workers]
-        for url in urls:
+        for url in rng.sample(self.urls, len(self.urls))[rank::world][worker::workers]:
             torn = []
             for s in need('webdataset', 'stream').tariterators.tarfile_samples([dict(url=url)], handler=lambda e: torn.append(e) or True):
                 if found := [k for k in s if f'.{k}' in IMAGE_EXTENSIONS]: yield s[found[0]]
             if torn: failed()
 
 # %% ../../nbs/reference/13_data.stream.ipynb #2ae10ac4
-def _in_cell(bytes, path):
-    "What a cell of a table has, or the file that it names"
-    if bytes is not None: return bytes
-    with need('fsspec', 'stream').open(path, 'rb') as f: return f.read()
-
 class HubPhotos:
     "Pictures of a Hugging Face dataset, as bytes"
     def __init__(self,
@@ -96,23 +88,21 @@ class HubPhotos:
         self.column = column
 
     def limit(self, world:int)->int:
-        "So many processes can read in each rank"
-        n = self.ds.num_shards
-        return n if n % world else n//world
+        "As of `Shards`"
+        return self.ds.num_shards if self.ds.num_shards % world else self.ds.num_shards//world
 
     def read(self, rng:random.Random, part:tuple, failed): # as in `Shards`
         "One pass over what is this rank's; `datasets` itself divides that between workers"
         ds = self.ds.shuffle(seed=rng.getrandbits(32), buffer_size=1)
         for o in need('datasets.distributed', 'stream').split_dataset_by_node(ds, *part[:2]):
-            try: yield _in_cell(**o[self.column])
+            try:
+                if (data := o[self.column]['bytes']) is None:
+                    with need('fsspec', 'stream').open(o[self.column]['path'], 'rb') as f: data = f.read()
+                yield data
             except OSError: failed()
 
 # %% ../../nbs/reference/13_data.stream.ipynb #2b81aca9
-def shuffled(
-    items, # anything to iterate over
-    n:int, # size of the buffer; 1 leaves the order as it is
-    rng:random.Random, # draws
-): # yields all items
+def shuffled(items, n, rng): # yields all items
     "Shuffle what is too long to hold: each time a random one of the `n` items in a buffer"
     buffer = []
     for o in items:
@@ -155,21 +145,19 @@ class PhotoStream(IterableDataset):
 
     def __iter__(self): return self.read(need('webdataset', 'stream').utils.pytorch_worker_info())
 
-# %% ../../nbs/reference/13_data.stream.ipynb #078fef1e
-@patch
-def read(self:PhotoStream,
-    part:tuple=(0, 1, 0, 1), # rank, ranks in all, worker, workers in all
-    n:int=0, # number of the pass in this epoch, each in another order
-): # yields `PILImage`s
-    "One pass over a part of the photos"
-    rng, row = random.Random(f'{self.seed} {self.epoch} {n}'), self.rows[part[2]]
-    def count(i): row[i] += 1
-    for data in shuffled(self.source.read(rng, part, lambda: count(2)), self.buffer, rng):
-        try: im = read_photo(io.BytesIO(data), self.min_side)
-        except ValueError: count(2); continue
-        grey = self.min_chroma > 0 and mean_chroma(im) < self.min_chroma
-        count(int(grey))
-        if not grey: yield im
+    def read(self,
+        part:tuple=(0, 1, 0, 1), # rank, ranks in all, worker, workers in all
+        n:int=0, # number of the pass in this epoch, each in another order
+    ): # yields `PILImage`s
+        "One pass over a part of the photos"
+        rng, row = random.Random(f'{self.seed} {self.epoch} {n}'), self.rows[part[2]]
+        def count(i): row[i] += 1
+        for data in shuffled(self.source.read(rng, part, lambda: count(2)), self.buffer, rng):
+            try: im = read_photo(io.BytesIO(data), self.min_side)
+            except ValueError: count(2); continue
+            grey = self.min_chroma > 0 and mean_chroma(im) < self.min_chroma
+            count(int(grey))
+            if not grey: yield im
 
 # %% ../../nbs/reference/13_data.stream.ipynb #2206c032
 class StreamDL(TfmdDL):
@@ -195,29 +183,14 @@ class StreamDL(TfmdDL):
         self.dataset.set_epoch(self.epoch)
     def after_iter(self): self.epoch += 1
 
-# %% ../../nbs/reference/13_data.stream.ipynb #e3d9e47b
-def kept_photos(
-    stream:PhotoStream, # with the photos' `min_side`
-    n:int, # so many at most
-)->L: # `PILImage`s
-    "The first photos of a stream, no larger than needed; the same in all ranks"
-    side = stream.min_side
-    def small(im): return im if min(im.size) <= side else PILImage(ImageOps.cover(im, (side, side)))
-    return L(small(o) for o in itertools.islice(stream.read(), n))
-
 # %% ../../nbs/reference/13_data.stream.ipynb #320f1a01
-def _valid(source, min_side, min_chroma, max_valid):
-    "Validation photos, and what reads one of them"
-    if source is None: raise ValueError('a stream needs photos to validate on: valid=..., a folder, files, or another stream')
-    if not isinstance(source, IterableDataset): return scan_photos(find_photos(source), min_chroma)[0], None
-    return kept_photos(_prepared(source, min_side, min_chroma), max_valid), noop
-
-def _prepared(stream, min_side, min_chroma):
+def prepared(stream, min_side, min_chroma):
     "A copy of a stream (or of a Hugging Face dataset as one) that decodes photos no larger than needed"
     stream = copy(stream) if hasattr(stream, 'counts') else PhotoStream(stream)
-    stream.min_side = min_side
-    stream.min_chroma = min_chroma
+    stream.min_side, stream.min_chroma = min_side, min_chroma
     return stream
+
+def small(im, side): return im if min(im.size) <= side else PILImage(ImageOps.cover(im, (side, side)))
 
 # %% ../../nbs/reference/13_data.stream.ipynb #6bd109cd
 @delegates(DataBlock.dataloaders, keep=True)
@@ -235,10 +208,12 @@ def stream_dls(
 )->DataLoaders: # as from `colorization_dls`; `.train.dataset.counts` says what was left out
     "What `colorization_dls` does with a stream. Raises `ValueError` in one line if there is nothing to train on."
     world, min_side = need('webdataset', 'stream').utils.pytorch_worker_info()[1], math.ceil(size/min_scale)
-    stream, n = _prepared(stream, min_side, min_chroma), (photos_per_epoch or 0)//(bs*world)*bs*world
+    stream, n = prepared(stream, min_side, min_chroma), (photos_per_epoch or 0)//(bs*world)*bs*world
     if not n: raise ValueError(f'photos_per_epoch={photos_per_epoch} makes no batch of {bs} for each of {world} rank(s): a stream does not know how many photos it has, so say it')
     if not (limit := stream.source.limit(world)): raise ValueError(f'fewer shards than the {world} ranks that read them: write more, smaller ones')
-    items, read = _valid(valid, min_side, min_chroma, max_valid)
+    if valid is None: raise ValueError('a stream needs photos to validate on: a folder, files, or another stream (--valid)')
+    if isinstance(valid, IterableDataset): items, read = L(small(o, min_side) for o in itertools.islice(prepared(valid, min_side, min_chroma).read(), max_valid)), noop
+    else: items, read = scan_photos(find_photos(valid), min_chroma)[0], None
     if not items: raise ValueError(f'no colour photos in {valid}')
     workers = min(limit, min(16, defaults.cpus) if num_workers is None else num_workers)
     block = DataBlock(PhotoBlock(size, min_scale, read), splitter=lambda _: ([0], range_of(items)))

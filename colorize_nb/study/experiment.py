@@ -6,7 +6,7 @@ Docs: https://colorize-nb.github.io/colorize_nb/reference/study.experiment.html.
 
 # %% auto #0
 __all__ = ['Experiment', 'experiment_dls', 'experiment_learner', 'measure', 'Photos', 'rounded', 'machine', 'stored', 'run',
-           'truth_file', 'result', 'show_curves', 'score_table', 'experiment', 'main']
+           'truth_file', 'result', 'generator', 'show_curves', 'score_table', 'experiment', 'main']
 
 # %% ../../nbs/reference/60_study.experiment.ipynb #4fe765e8
 import hashlib
@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from copy import deepcopy
 from dataclasses import asdict, dataclass
-from fastai.vision.all import DataLoaders, L, URLs, fastai_cfg, nn, patch, set_seed
+from fastai.vision.all import DataLoaders, L, URLs, fastai_cfg, set_seed
 from fastcore.script import call_parse
 from pathlib import Path
 from torch import Tensor
@@ -84,11 +84,7 @@ class Experiment:
         return json.loads(json.dumps(asdict(self)))
 
 # %% ../../nbs/reference/60_study.experiment.ipynb #2464a92b
-def experiment_dls(
-    e:Experiment, # the run's description
-    source, # as for `colorization_dls`
-    workers:int=0, # processes that read photos
-)->DataLoaders:
+def experiment_dls(e:Experiment, source, workers:int=0)->DataLoaders:
     "Its photos: nothing but cropped to a square and mirrored, as in the paper (section 6.2)"
     files = spread(find_photos(source), e.photos)
     dls = colorization_dls(files, e.size, e.bs, e.valid_pct, min_scale=1., num_workers=workers, dl_type=ResumableDL)
@@ -96,12 +92,8 @@ def experiment_dls(
     return dls
 
 # %% ../../nbs/reference/60_study.experiment.ipynb #425d13ca
-def experiment_learner(
-    e:Experiment, # the run's description
-    dls, # from `experiment_dls`
-    **kwargs # of `pix2pix_learner`
-)->ColorLearner:
-    "Its two networks, with weights drawn from its seed"
+def experiment_learner(e:Experiment, dls, **kwargs)->ColorLearner:
+    "Its two networks, with weights drawn from its seed; `kwargs` of `pix2pix_learner`"
     set_seed(e.seed)
     own = dict(decoder=e.decoder, norm=e.norm) if e.decoder else {}
     if e.pretrained: G = PretrainedUNet.from_imagenet(**own)
@@ -143,32 +135,21 @@ class Photos:
         self.truth = measure(lambda L,ab: ab, dls.valid)
         self.grey = measure(lambda L,ab: 0*ab, dls.valid)
 
-    def read(self,
-        files, # photos
-    )->Tensor: # RGB in [0,1], (B,3,H,W)
+    def read(self, files): # RGB in [0,1], (B,3,H,W)
         "The middle squares of some photos, as large as they are shown"
         return torch.stack([read_square(o, self.side) for o in files])
 
-    def paint(self,
-        model, # L -> ab
-        rgb:Tensor, # from `read`
-    )->Tensor: # RGB in [0,1], (B,3,H,W)
+    def paint(self, model, rgb): # RGB in [0,1], (B,3,H,W)
         "What a model makes of pictures that it sees at the size of its run; the colour is enlarged along edges"
         colorizer = Colorizer(model, self.size, mirror=False)
         return torch.cat([color_rows(colorizer, o)['model'] for o in rgb.split(16)])
 
-    def scores(self,
-        model, # L -> ab
-    )->dict: # the figures of all validation photos together
+    def scores(self, model)->dict: # the figures of all validation photos together
         "Score a model"
         return rounded(summarize(measure(lambda L,ab: model(L), self.dls.valid), self.truth))
 
-# %% ../../nbs/reference/60_study.experiment.ipynb #rounded1
-def rounded(
-    d, # numbers, in dicts and lists as they come
-    digits:int=4, # after the point
-):
-    "The same with fewer digits, for a small file"
+def rounded(d, digits:int=4):
+    "Numbers, in dicts and lists as they come, with fewer digits, for a small file"
     if isinstance(d, dict): return {k: rounded(v, digits) for k,v in d.items()}
     if isinstance(d, (list, tuple)): return [rounded(o, digits) for o in d]
     return round(d, digits) if isinstance(d, float) else d
@@ -177,17 +158,9 @@ def rounded(
 class History(StatefulCallback):
     "Keeps each batch's L1 and each epoch's figures, and lets the model paint"
     order, run_valid = EMA.order + 1, False
-    def __init__(self,
-        e:Experiment, # the run's description
-        photos:Photos, # that validate
-        folder:Path, # for its pictures
-    ):
-        self.e = e
-        self.photos = photos
-        self.folder = folder
-        self.l1 = []         # of each batch
-        self.rows = []       # figures of each epoch
-
+    def __init__(self, e, photos, folder): # an `Experiment`, its `Photos`, where pictures go
+        self.e, self.photos, self.folder = e, photos, folder
+        self.l1, self.rows = [], []       # of each batch; figures of each epoch
     def state_dict(self): return dict(l1=self.l1, rows=self.rows)
     def load_state_dict(self, state): self.l1, self.rows = list(state['l1']), list(state['rows'])
 
@@ -203,54 +176,32 @@ class History(StatefulCallback):
         "L1, and what an adversary recorded"
         return dict(l1=self.l1, **({} if self.e.gan is None else {k: [float(o) for o in v] for k,v in self.learn.adversary.history.items()}))
 
-# %% ../../nbs/reference/60_study.experiment.ipynb #4606e72f
-@patch
-def look(self:History)->dict: # figures
-    "Score the model and let it paint"
-    photos, model = self.photos, self.learn.model.eval()
-    save_strip(photos.paint(model, photos.rows), self.folder/f'epoch_{self.epoch + 1:03}.jpg')
-    return {**photos.scores(model), **(self.look_back(model) if photos.seen else {})}
-
-@patch
-def look_back(self:History,
-    model, # L -> ab
-)->dict: # figures, their names beginning with `seen_`
-    "The same for photos that it trains on: what it knows by heart"
-    rgb = torch.stack([read_square(o, self.e.size) for o in self.photos.seen])
-    save_strip(self.photos.paint(model, self.photos.read(spread(self.photos.seen, 8))), self.folder/f'seen_{self.epoch + 1:03}.jpg')
-    one = measure(lambda L,ab: model(L), [rgb_to_net(rgb)])
-    return {f'seen_{k}': one[k].mean().item() for k in SCORES}
+    def look(self)->dict: # figures; those of photos that it trains on, which it may know by heart, as `seen_…`
+        "Score the model and let it paint"
+        photos, model, seen = self.photos, self.learn.model.eval(), self.photos.seen
+        save_strip(photos.paint(model, photos.rows), self.folder/f'epoch_{self.epoch + 1:03}.jpg')
+        if not seen: return photos.scores(model)
+        save_strip(photos.paint(model, photos.read(spread(seen, 8))), self.folder/f'seen_{self.epoch + 1:03}.jpg')
+        one = measure(lambda L,ab: model(L), [rgb_to_net(torch.stack([read_square(o, self.e.size) for o in seen]))])
+        return {**photos.scores(model), **{f'seen_{k}': one[k].mean().item() for k in SCORES}}
 
 # %% ../../nbs/reference/60_study.experiment.ipynb #c6207f27
-def thinned(
-    xs, # a number per batch
-    n:int=200, # so many points at most
-)->list:
-    "Means of equally long pieces"
+def thinned(xs, n:int=200)->list:
+    "Means of equally long pieces of a list, at most `n`"
     k = -(-len(xs)//n) if xs else 1
     return [float(np.mean(xs[i:i+k])) for i in range(0, len(xs), k)]
 
 # %% ../../nbs/reference/60_study.experiment.ipynb #60aee5b2
 @torch.no_grad()
-def save_belief(
-    learn, # with an `Adversary`
-    rgb:Tensor, # photos in [0,1], (B,3,H,W)
-    file:Path, # a PNG file
-):
+def save_belief(learn, rgb, file):
     "What D believes of each patch, from black (fake) to white (real): of the true photos above, of the painted ones below"
     D, (L, ab) = deepcopy(learn.adversary.D).train(), rgb_to_net(rgb)
     rows = [torch.cat(list(learn.adversary.gan.prob(D(L, o))), -1) for o in (ab, learn.model.eval()(L).float())]
     to_image(torch.cat(rows, -2).expand(3, -1, -1)[None]).convert('L').save(file)
 
-def save_ranked(
-    photos:Photos, # that may be shown
-    model, # L -> ab
-    n:int, # so many of each kind
-    folder:Path, # for ranked.jpg and ranked_truth.jpg
-)->list: # their PSNR
-    "The photos with the highest, the middle and the lowest PSNR: no choice by eye"
-    def score(o): return psnr(photos.paint(model, o), o)
-    each = torch.cat([score(photos.read(photos.files[i:i+16])) for i in range(0, len(photos.files), 16)])
+def save_ranked(photos, model, n, folder)->list: # their PSNR
+    "The `n` photos with the highest, the middle and the lowest PSNR: no choice by eye"
+    each = torch.cat([psnr(photos.paint(model, o), o) for i in range(0, len(photos.files), 16) for o in [photos.read(photos.files[i:i+16])]])
     order = each.argsort(descending=True).tolist()
     mid = (len(order) - n)//2
     pick = order[:n] + order[mid:mid+n] + order[len(order)-n:]
@@ -260,24 +211,17 @@ def save_ranked(
     return rounded(each[pick].tolist(), 2)
 
 # %% ../../nbs/reference/60_study.experiment.ipynb #89f6ce2c
-def machine(
-    device, # a `torch.device`
-)->str:
+def machine(device:torch.device)->str:
     "What it ran on, in a few words"
-    if device.type == 'cuda': return torch.cuda.get_device_name(device)
-    return f'{platform.machine()} {device.type}, {torch.get_num_threads()} thread(s)'
+    return torch.cuda.get_device_name(device) if device.type == 'cuda' else f'{platform.machine()} {device.type}, {torch.get_num_threads()} thread(s)'
 
-def stored(
-    e:Experiment, # the run's description
-    folder:Path, # of a chapter's runs
-)->dict: # what `run` wrote; None if there is nothing yet
+def stored(e:Experiment, folder:Path)->dict: # what `run` wrote; None if there is nothing yet
     "The result of an experiment that was run before. Raises `ValueError` if one of the same name had other settings"
     file = Path(folder)/e.key/'result.json'
     if not file.exists(): return None
     res = json.loads(file.read_text())
     old = {**Experiment(e.name).settings, **res['settings']}   # what wasn't known then had its default
-    differ = {k for k in old if e.settings.get(k) != old[k]}
-    if differ: raise ValueError(f'{file} is of other settings: {", ".join(sorted(differ))}. Delete it to run again')
+    if differ := {k for k in old if e.settings.get(k) != old[k]}: raise ValueError(f'{file} is of other settings: {", ".join(sorted(differ))}. Delete it to run again')
     return res
 
 # %% ../../nbs/reference/60_study.experiment.ipynb #26f97f2f
@@ -304,107 +248,64 @@ def run(
         with learn.no_bar(), learn.no_logging(): learn.fit_pix2pix(e.epochs)
     def finish(learn):
         res = result(e, learn, photos, out)
-        with whole(generator_file(e, folder)) as f: torch.save(learn.model.state_dict(), f)
+        with whole(out/'generator.pth') as f: torch.save(learn.model.state_dict(), f)
         with whole(out/'result.json') as f: f.write((json.dumps(res, ensure_ascii=False) + '\n').encode())
         return res
     return survive(learn, fit, finish, e.settings, every, e.seed)
 
-# %% ../../nbs/reference/60_study.experiment.ipynb #c0105e13
-def fingerprint(
-    *models:nn.Module, # in this order
-)->str: # 64 hexadecimal digits
-    "SHA-256 of all weights: the same only if every bit of them is"
-    h = hashlib.sha256()
-    for m in models:
-        for t in m.state_dict().values(): h.update(t.cpu().contiguous().numpy().tobytes())
-    return h.hexdigest()
-
 # %% ../../nbs/reference/60_study.experiment.ipynb #d590f8f0
-def truth_file(
-    e:Experiment, # the run's description
-    folder:Path, # of a chapter's runs
-)->Path:
+def truth_file(e:Experiment, folder:Path)->Path:
     "Where the eight photos in true colour are: once for all runs of the same photos and size"
     return Path(folder)/f'truth_{e.photos or "all"}_{e.size}.jpg'
 
-def result(
-    e:Experiment, # the run's description
-    learn, # trained, with a `History`
-    photos:Photos, # that validate
-    out:Path, # folder of the run
-)->dict:
+def result(e, learn, photos, out)->dict:
     "Everything that is kept, but for the pictures"
-    h, checkpoint = learn.history, learn.checkpoint
-    if e.gan is not None: save_belief(learn, photos.rows, out/'belief.png')
-    players = [learn.model] if e.gan is None else [learn.model, learn.adversary.D]
+    h, checkpoint, players = learn.history, learn.checkpoint, [learn.model]
+    if e.gan is not None:
+        save_belief(learn, photos.rows, out/'belief.png')
+        players.append(learn.adversary.D)
     ranked = save_ranked(photos, learn.model.eval(), e.ranked, out) if e.ranked else []
     rows = dict(grey=summarize(photos.grey, photos.truth), model={k: h.rows[-1][k] for k in (*SCORES, 'share', 'frechet')},
                 truth=summarize(photos.truth, photos.truth))
+    bits = hashlib.sha256(b''.join(t.cpu().contiguous().numpy().tobytes() for m in players for t in m.state_dict().values())).hexdigest()
     return dict(settings=e.settings, machine=machine(learn.dls.device), torch=torch.__version__.split('+')[0], minutes=round(checkpoint.minutes, 1), legs=checkpoint.legs,
-                batches=len(h.l1), parameters=sum(o.numel() for o in learn.model.parameters()), sha256=fingerprint(*players), train=len(learn.dls.train_ds), valid=len(learn.dls.valid_ds),
+                batches=len(h.l1), parameters=sum(o.numel() for o in learn.model.parameters()), sha256=bits, train=len(learn.dls.train_ds), valid=len(learn.dls.valid_ds),
                 left_out=dict(grey=len(learn.dls.grey), unreadable=len(learn.dls.unreadable)),
                 rows=rounded(rows), epochs=h.rows, curves=rounded({k: thinned(v) for k,v in h.curves.items() if v}), ranked=ranked)
 
-# %% ../../nbs/reference/60_study.experiment.ipynb #c0105e14
-def generator_file(
-    e:Experiment, # the run's description
-    folder:Path, # of a chapter's runs
-)->Path:
-    "Where the weights of its generator are: on the machine that it ran on, they are too large for the repository"
-    return Path(folder)/e.key/'generator.pth'
-
-def generator(
-    e:Experiment, # the description of a run that another begins with
-    source, # as for `colorization_dls`
-    folder:Path, # of a chapter's runs
-    workers:int=0, # processes that read photos
-)->dict: # name -> weights
-    "What its generator ended with. If only its results are there, as in a clone of the repository, it runs again, beside them"
-    if stored(e, folder) and not generator_file(e, folder).exists(): folder = Path(folder)/'anew'
+def generator(e, source, folder, workers=0)->dict: # name -> weights
+    "What a run's generator ended with. If only its results are there, as in a clone of the repository, it runs again, beside them"
+    if stored(e, folder) and not (Path(folder)/e.key/'generator.pth').exists(): folder = Path(folder)/'anew'
     run(e, source, folder, workers)
-    return torch.load(generator_file(e, folder), weights_only=True)
+    return torch.load(Path(folder)/e.key/'generator.pth', weights_only=True)
 
 # %% ../../nbs/reference/60_study.experiment.ipynb #9f055263
-def show_curves(
-    res:dict, # from `run`
-): # matplotlib axes
+def show_curves(res:dict):
     "L1, the generator's adversarial loss, and D's belief in real and fake, against batches"
-    panels = [('L1, training batches', ['l1']), ('adversarial loss of G', ['gan']), ("D's belief: real = 1", ['d_real', 'd_fake'])]
-    panels = [(t, ks) for t,ks in panels if ks[0] in res['curves']]
+    panels = {'L1, training batches': ['l1'], 'adversarial loss of G': ['gan'], "D's belief: real = 1": ['d_real', 'd_fake']}
+    panels = {t: ks for t,ks in panels.items() if ks[0] in res['curves']}
     _, axs = plt.subplots(1, len(panels), figsize=(3.4*len(panels), 2.5), squeeze=False, layout='constrained')
-    for ax,(title,keys) in zip(axs[0], panels):
+    for ax,(title,keys) in zip(axs[0], panels.items()):
         for k in keys: ax.plot(np.linspace(0, res['batches'], len(res['curves'][k])), res['curves'][k], label=k)
-        ax.set_title(title)
-        ax.set_xlabel('batch')
+        ax.set(title=title, xlabel='batch')
         if len(keys) > 1: ax.set_ylim(0, 1); ax.legend()
     return axs[0]
 
-# %% ../../nbs/reference/60_study.experiment.ipynb #6d2bffe0
-COLUMNS = dict(psnr=('PSNR', '.2f'), ssim=('SSIM', '.3f'), colorfulness=('colour', '.1f'), share=('of truth', '.0%'), frechet=('Fréchet', '.0%'))
-
-def _line(results, row):
-    "The cells of one row of `score_table`: a figure per seed; the Fréchet distance as a share of grey's"
-    def figures(o): return {**o['rows'][row], 'frechet': o['rows'][row]['frechet']/o['rows']['grey']['frechet']}
-    return {title: ' / '.join(format(figures(o)[k], f) for o in results) for k,(title,f) in COLUMNS.items()}
-
 # %% ../../nbs/reference/60_study.experiment.ipynb #69dee1e3
-def score_table(
-    results, # from `run`
-)->pd.DataFrame:
-    "A row per name, its seeds beside each other; grey and truth as bounds"
+def score_table(results)->pd.DataFrame:
+    "A row per name, its seeds beside each other; grey and truth as bounds; the Fréchet distance as a share of grey's"
     results, groups = list(results), {}
     for r in results: groups.setdefault(r['settings']['name'], []).append(r)
-    table = {'grey': _line(results[:1], 'grey')}
-    for name,rs in groups.items():
-        table[name] = {**_line(rs, 'model'), 'minutes': ' / '.join(f"{r['minutes']:.1f}" for r in rs)}
-    table['truth'] = _line(results[:1], 'truth')
+    columns = dict(psnr=('PSNR', '.2f'), ssim=('SSIM', '.3f'), colorfulness=('colour', '.1f'), share=('of truth', '.0%'), frechet=('Fréchet', '.0%'))
+    def line(rs, row):
+        def value(r, k): return r['rows'][row][k]/(r['rows']['grey'][k] if k == 'frechet' else 1)
+        return {title: ' / '.join(format(value(r, k), f) for r in rs) for k,(title,f) in columns.items()}
+    rows = {name: {**line(rs, 'model'), 'minutes': ' / '.join(f"{r['minutes']:.1f}" for r in rs)} for name,rs in groups.items()}
     pd.set_option('display.width', 160, 'display.max_columns', None)
-    return pd.DataFrame(table).T.fillna('')
+    return pd.DataFrame({'grey': line(results[:1], 'grey'), **rows, 'truth': line(results[:1], 'truth')}).T.fillna('')
 
 # %% ../../nbs/reference/60_study.experiment.ipynb #d2a48824
-def experiment(
-    settings:dict, # as `run` keeps them
-)->Experiment:
+def experiment(settings:dict)->Experiment:
     "The experiment with these settings"
     def field(o): return tuple(o) if isinstance(o, list) else experiment(o) if isinstance(o, dict) else o
     return Experiment(**{k: field(v) for k,v in settings.items()})

@@ -31,8 +31,7 @@ class EpochLog(StatefulCallback):
     def after_batch(self):
         if self.training: self.seen += len(self.yb[0])
     def after_epoch(self):
-        checkpoint = getattr(self.learn, 'checkpoint', None)
-        minutes = self.minutes + (checkpoint.minutes if checkpoint else 0)
+        minutes = self.minutes + getattr(getattr(self.learn, 'checkpoint', None), 'minutes', 0)
         table = dict(zip(self.recorder.metric_names[1:-1], plain(self.recorder.log[1:])))  # without the epoch's number and its time
         self.rows.append(dict(stage=self.stage, pictures=self.seen, minutes=round(minutes, 2), lr=self.opt.hypers[-1]['lr'], **table))
         text = pd.DataFrame(self.rows).to_csv(index=False, lineterminator='\n')
@@ -54,12 +53,11 @@ class ShowEpochs(Callback):
         self.before, self.learn.logger = self.logger, self.row
         self.widths = [max(len(o), 9) + 1 for o in self.recorder.metric_names]
         self.row([*self.recorder.metric_names, 'photos/s', 'left'])
-    def pace(self, done):
-        "Photos a second of this leg, and the time for the rest when `done` epochs are done"
+    def pace(self, done): # photos a second of this leg, and the time for the rest when so many epochs are done
         rate = self.seen/max(time.monotonic() - self.start, 1e-6)
         return f'{rate:.1f}', format_time((self.n_epoch - done)*len(self.dls.train)*self.dls.train.bs/max(rate, 1e-6))
     def row(self, log):
-        if log is vars(self.recorder).get('log'): log = [*log, *self.pace(self.epoch + 1)]
+        if self.seen: log = [*log, *self.pace(self.epoch + 1)]   # else the heading, or a row of the leg before
         cells = (f'{o:.4f}' if isinstance(o, float) else str(o) for o in log)
         self.draw('')
         print(''.join(f'{o:<{w}}' for o,w in zip(cells, (*self.widths, 10, 0))).rstrip(), file=self.where, flush=True)
