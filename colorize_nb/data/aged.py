@@ -16,7 +16,7 @@ import torch
 from PIL import Image, ImageFilter, ImageOps
 from fastai.vision.all import DataBlock, DataLoaders, ItemTransform, L, TransformBlock
 from functools import partial
-from .batches import TensorAB, TensorL
+from .batches import ReadPhoto, TensorAB, TensorL
 from .hints import draw_hints
 from .resumable import ResumableDL
 from ..photos.photo import read_photo
@@ -147,7 +147,7 @@ def aged_dls(
     "Batches of aged crops with hints, the sets weighted"
     files, n = [f for o in sets.values() for f in o], sum(map(len, sets.values()))
     crops = [AgedCrop(size, old=old), MiddleSquare(size)]
-    block = DataBlock(TransformBlock(type_tfms=partial(read_photo, min_side=math.ceil(size/crops[0].min_scale)), item_tfms=crops),
+    block = DataBlock(TransformBlock(type_tfms=ReadPhoto(partial(read_photo, min_side=math.ceil(size/crops[0].min_scale))), item_tfms=crops),
                       splitter=lambda _: (L(range(n)), L(range(n, n + len(held)))))
     dls = block.dataloaders(L(files) + L(held), bs=bs, dl_type=ResumableDL, **kwargs)
     dls.train.weights, dls.train.batches = set_weights([*map(len, sets.values())]), epoch

@@ -71,14 +71,15 @@ class PhotoCache:
         side:int, # shorter side of a picture in the cache, pixels
         folder, # of caches
     ):
-        self.path = build_cache(files, side, folder)
+        self.path, self.side = build_cache(files, side, folder), side
         self.pixels = None
         self.shapes = np.load(self.path/'shapes.npy')
         self.ends = np.cumsum(self.shapes.prod(1)*3)
         self.rows = {f: i for i,f in enumerate(files)}
 
     def __call__(self, fn)->TensorImage: # (3, h, w), uint8 RGB
-        "The photo, as small as the cache has it"
+        "The photo, as small as the cache has it; one that it hasn't is read"
+        if fn not in self.rows: return TensorImage(torch.from_numpy(shrunk(fn, self.side).copy()).permute(2, 0, 1))
         if self.pixels is None: self.pixels = np.memmap(self.path/'pixels.bin', mode='r')
         i = self.rows[fn]
         h, w = self.shapes[i]

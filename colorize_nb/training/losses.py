@@ -35,7 +35,7 @@ class WeightedL1(nn.Module):
     )->Tensor: # scalar for `reduction` 'mean' and 'sum'; (B,2,H,W) for 'none'
         "Weigh the absolute difference; ValueError for two shapes, where `F.l1_loss` would only warn and broadcast"
         if pred.shape != targ.shape: raise ValueError(f'prediction {tuple(pred.shape)} and target {tuple(targ.shape)} differ in shape')
-        return self.weight * F.l1_loss(_f32(pred), _f32(targ), reduction=self.reduction)
+        return self.weight * F.l1_loss(_f32(pred), _f32(targ), reduction=self.reduction).contiguous()
 
     def extra_repr(self): return f'weight={self.weight}, reduction={self.reduction!r}'
 
@@ -110,4 +110,4 @@ class SmoothL1(nn.Module):
         *_, # more targets, such as the photos' own L
     )->Tensor: # scalar; (B,2,H,W) if `reduction` is 'none'
         "The loss"
-        return F.smooth_l1_loss(pred, targ, beta=self.beta, reduction=self.reduction)
+        return F.smooth_l1_loss(pred, targ, beta=self.beta, reduction=self.reduction).contiguous()
