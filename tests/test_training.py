@@ -1,20 +1,20 @@
 "The training callback is the textbook's loop, an adversary chooses where L1 averages, and what fastai's Learner can do, ours can"
-import multiprocessing, pickle
+import multiprocessing, os, pickle
 from copy import deepcopy
-from functools import partial
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from fastai.vision.all import (Adam, DataLoader, DataLoaders, Interpretation, Path, ReduceLROnPlateau, SaveModelCallback, Tensor, load_learner, nn, noop, plt,
-                               set_seed)
+from fastai.vision.all import (Adam, DataLoader, DataLoaders, Interpretation, ReduceLROnPlateau, SaveModelCallback, load_learner, nn, noop, plt, set_seed)
 from PIL import Image
 
 from colorize_nb.color import lab_to_net, net_to_rgb
+from colorize_nb.data import scan
 from colorize_nb.data.aged import aged_dls
 from colorize_nb.data.batches import colorization_dls
 from colorize_nb.data.resumable import ResumableDL
+from colorize_nb.errors import ColorizeError
 from colorize_nb.models.patchgan import PatchGAN
 from colorize_nb.models.pretrained import PretrainedUNet, encoder_decoder
 from colorize_nb.models.unet import UNet, noise
@@ -151,6 +151,14 @@ def test_a_schedule_goes_on_where_it_was_cut_off(photos, tmp_path):
     whole = trains('a')
     assert not same(whole, trains('b', CutOff(3))) and same(whole, trains('b'))
 
+def test_other_loads_do_not_move_a_training(photos, tmp_path):
+    learn = learner(photos, tmp_path, dl_type=ResumableDL, cbs=Checkpoint())
+    with learn.no_bar():
+        learn.fit(1)
+        learn.lr_find(num_it=6, show_plot=False, suggest_funcs=None)
+        learn.fit(2, 1e-3, cbs=SaveModelCallback(with_opt=True))
+    assert len(learn.recorder.values) == 2 and learn.checkpoint.at == (2, 0)
+
 def test_a_plateau_lowers_both_rates(photos, tmp_path):
     learn = learner(photos, tmp_path, lr_mult=3.)
     with learn.no_bar(): learn.fit(3, 1e-3, cbs=ReduceLROnPlateau(min_delta=1e6, factor=10))
@@ -222,3 +230,10 @@ def test_workers_that_are_not_forked(how, photos, tmp_path, monkeypatch):
     one = learner(photos, tmp_path, dl_type=ResumableDL)
     with one.no_bar(): one.fit_pix2pix(1)
     assert same(tensors(one.model), tensors(two.model))
+
+def is_killed(fn): os.kill(os.getpid(), 9)
+
+def test_a_killed_process_does_not_keep_the_others_waiting(photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(scan, 'photo_stats', is_killed)
+    with pytest.raises(ColorizeError, match='was killed, as when memory runs out'): scan.scan([str(o) for o in photos.iterdir()], tmp_path/'scan.npz', 2)
+    assert not (tmp_path/'scan.npz').exists()

@@ -115,13 +115,13 @@ def train_pix2pix(
     note, # from `noting_signals`
     options:dict, # as typed: epochs, lr, nf, gan, l1, ema, precision, seed, and `from`
     precision:str=None, # that was measured when the training began; None: it begins now
-    **guards # `resume`, `every` and `skip_bad` of `survive`
+    **guards # `resume`, `every` and `skip_bad` of `resumable_fit`
 )->list: # the files written
     "Train from the beginning or from a checkpoint, until it is done or a signal comes, and write what came of it"
     from fastai.torch_core import set_seed
     from colorize_nb.files import sha256
     from colorize_nb.training.callbacks import Preview
-    from colorize_nb.training.checkpoint import survive
+    from colorize_nb.training.checkpoint import resumable_fit
     from colorize_nb.training.learner import pix2pix_learner
     from colorize_nb.training.progress import EpochLog, ShowEpochs, StopWhen
     from colorize_nb.training.recipe import trained_network
@@ -138,7 +138,7 @@ def train_pix2pix(
         with learn.no_bar(): learn.fit_pix2pix(o.epochs)
         note.where = learn.stop_when.where
     def finish(learn): return write_training(learn, 'pix2pix' if gan else 'L1 only', out)
-    return survive(learn, fit, finish, settings, seed=o.seed, say=complain, **guards)
+    return resumable_fit(learn, fit, finish, settings, seed=o.seed, say=complain, **guards)
 
 # %% ../../nbs/reference/52_commands.train.ipynb #c0105e16
 @command('colorize-train', less=', and so does a smaller --bs, --nf or --workers')

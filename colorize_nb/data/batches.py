@@ -18,6 +18,7 @@ from PIL import Image, ImageOps
 from fastai.vision.all import DataBlock, DataLoaders, ItemTransform, PILImage, RandTransform, Tensor, TensorImage, Transform
 from fastai.vision.all import TensorImageBW, TensorImageBase, TransformBlock, defaults, delegates, dispatch, parallel, plot_top_losses
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from ..color import net_to_rgb, rgb_to_lab
 from .cache import PhotoCache
@@ -96,14 +97,8 @@ def scan_photos(
 )->tuple: # three lists of files: colour, grey, unreadable
     "Sort files into colour photos, grey ones, and those that can't be read, keeping their order"
     measured = parallel(_chroma_or_none, files, n_workers=defaults.cpus, threadpool=True, progress=len(files) > 2000)
-    colour = []
-    grey = []
-    unreadable = []
-    for fn,chroma in zip(files, measured):
-        if chroma is None: unreadable.append(fn)
-        elif chroma < min_chroma: grey.append(fn)
-        else: colour.append(fn)
-    return colour, grey, unreadable
+    kinds = [2 if o is None else int(o < min_chroma) for o in measured]
+    return tuple([f for f,k in zip(files, kinds) if k == kind] for kind in range(3))
 
 # %% ../../nbs/course/02_data.batches.ipynb #22bc676f
 def split_photos(
@@ -126,11 +121,13 @@ class ReadPhoto(Transform):
     "A file, its bytes, an array or a PIL image becomes a picture"
     input_types = Path, str, bytes, np.ndarray, Image.Image  # that `Learner.predict` and `test_dl` take
     def __init__(self,
-        read, # file name -> picture
+        read, # file, or file-like -> picture
     ):
         super().__init__()
         self.read = read
-    def encodes(self, o): return self.read(Path(o)) if isinstance(o, (str, Path)) else PILImage(open_photo(o).convert('RGB'))
+    def encodes(self, o):
+        if isinstance(o, (np.ndarray, Image.Image)): return PILImage(open_photo(o).convert('RGB'))
+        return self.read(BytesIO(o) if isinstance(o, bytes) else Path(o))
 
 # %% ../../nbs/course/02_data.batches.ipynb #134a501b
 def PhotoBlock(

@@ -34,12 +34,7 @@ def _block(ci, co, norm='none', ks=4, stride=2):
 # %% ../../nbs/course/05_models.patchgan.ipynb #e051d38a
 _HALVINGS = {1:0, 16:1, 70:3, 286:5}
 
-def _chain(
-    patch:int, # receptive field, a key of `_HALVINGS`
-    ci:int, # channels of the input
-    nf:int, # filters of the first layer
-    norm:str, # kind of `norm_layer`, in all layers but the first and last
-)->nn.Sequential: # (B,ci,H,W) -> (B,1,h,w)
+def _chain(patch, ci, nf, norm)->nn.Sequential: # (B,ci,H,W) -> (B,1,h,w); no norm in its first and last layer
     "Chain the blocks of a discriminator and its last convolution"
     n, ks = _HALVINGS[patch], 1 if patch == 1 else 4
     widths = [nf*min(2**i, 8) for i in range(max(n, 1) + 1)]

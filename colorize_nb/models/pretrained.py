@@ -28,9 +28,7 @@ class ConvSame(nn.Conv2d):
     ):
         super().__init__(ci, co, k, stride, padding=k//2 if stride==1 else 0, groups=groups, bias=False)
 
-    def forward(self,
-        x:Tensor, # (B,ci,H,W)
-    )->Tensor: # (B,co,ceil(H/stride),ceil(W/stride))
+    def forward(self, x:Tensor)->Tensor: # (B,ci,H,W) -> (B,co,ceil(H/stride),ceil(W/stride))
         "Pad and convolve"
         (k, s), dtype = (self.kernel_size[0], self.stride[0]), x.dtype
         if s>1:
@@ -60,9 +58,7 @@ class MBConv(nn.Module):
             self.add_module(n, convs[n])
             self.add_module(bn, nn.BatchNorm2d(convs[n].out_channels, eps=1e-3))
 
-    def forward(self,
-        x:Tensor, # (B,ci,H,W)
-    )->Tensor: # (B,co,ceil(H/stride),ceil(W/stride))
+    def forward(self, x:Tensor)->Tensor: # (B,ci,H,W) -> (B,co,ceil(H/stride),ceil(W/stride))
         "ReLU6 after all but the last convolution"
         y = x
         for i,(conv,bn) in enumerate(self.order, 1):
@@ -87,9 +83,7 @@ class EfficientNetLite0(nn.Module):
         if num_classes:
             self.conv_head, self.bn2, self.classifier = ConvSame(ci, 1280), nn.BatchNorm2d(1280, eps=1e-3), nn.Linear(1280, num_classes)
 
-    def forward(self,
-        x:Tensor, # (B,3,H,W) RGB or (B,1,H,W) grey, in [-1,1]
-    )->list[Tensor]: # five feature maps, from stride 2 to stride 32
+    def forward(self, x:Tensor)->list[Tensor]: # (B,3,H,W) RGB or (B,1,H,W) grey, in [-1,1] -> five feature maps, from stride 2 to stride 32
         "The last map of each resolution"
         x, feats = F.relu6(self.bn1(self.conv_stem(x.expand(-1,3,-1,-1)))), []
         for i,stage in enumerate(self.blocks):
@@ -97,17 +91,9 @@ class EfficientNetLite0(nn.Module):
             if i in (0,1,2,4,6): feats.append(x)
         return feats
 
-    def embed(self,
-        x:Tensor, # (B,3,H,W) RGB or (B,1,H,W) grey, in [-1,1]
-    )->Tensor: # (B,1280)
+    def embed(self, x:Tensor)->Tensor: # (B,3,H,W) RGB or (B,1,H,W) grey, in [-1,1] -> (B,1280)
         "What the classifier knows of a picture, as one vector; needs `num_classes`"
         return F.relu6(self.bn2(self.conv_head(self(x)[-1]))).mean((2,3))
-
-    def classify(self,
-        x:Tensor, # (B,3,H,W) RGB or (B,1,H,W) grey, in [-1,1]
-    )->Tensor: # (B,num_classes) logits
-        "Which of ImageNet's classes? Needs `num_classes`"
-        return self.classifier(self.embed(x))
 
 # %% ../../nbs/course/16_models.pretrained.ipynb #ce0f7489
 def imagenet_weights(
@@ -154,9 +140,7 @@ class DecoderBlock(nn.Module):
 # %% ../../nbs/course/16_models.pretrained.ipynb #e90026be
 class FreezeBN(nn.Module):
     "A model whose `encoder` keeps its batch norm in eval mode, if `config['freeze_bn']`"
-    def train(self,
-        mode:bool=True, # train or eval
-    ):
+    def train(self, mode:bool=True):
         "As in any module, but for the encoder's batch norm"
         super().train(mode)
         for m in self.encoder.modules():
@@ -183,9 +167,7 @@ class PretrainedUNet(FreezeBN):
         nn.init.normal_(self.head.weight, 0., 0.001)
         nn.init.zeros_(self.head.bias)
 
-    def forward(self,
-        L:Tensor, # (B,1,H,W) in [-1,1], any H and W
-    )->Tensor: # (B,2,H,W) in [-1,1], float32
+    def forward(self, L:Tensor)->Tensor: # (B,1,H,W) in [-1,1], any H and W -> (B,2,H,W) in [-1,1], float32
         "Down the encoder, up the decoder, enlarge the colour"
         (h, w), L = L.shape[-2:], pad_to(L, 32)
         feats = dict(zip(self.encoder.channels, self.encoder(L)))

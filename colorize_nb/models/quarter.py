@@ -68,9 +68,7 @@ class SelfAttention(nn.Module):
         nn.init.zeros_(self.proj.weight)  # it begins by saying nothing
         nn.init.zeros_(self.proj.bias)
 
-    def forward(self,
-        x:Tensor, # (B,c,h,w)
-    )->Tensor: # (B,c,h,w)
+    def forward(self, x:Tensor)->Tensor: # (B,c,h,w) -> (B,c,h,w)
         "Add what the other places say"
         q, k, v = self.qkv(self.norm(x)).flatten(2).unflatten(1, (3, self.heads, -1)).transpose(-1, -2).unbind(1)
         said = F.scaled_dot_product_attention(q, k, v).transpose(-1, -2).reshape(x.shape)

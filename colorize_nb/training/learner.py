@@ -44,49 +44,43 @@ class ColorLearner(Learner):
     def to_fp16(self, **kwargs): return self.add_cb(DevicePrecision('fp16', **kwargs))
     def to_bf16(self): return self.add_cb(DevicePrecision('bf16'))
 
-# %% ../../nbs/course/09_training.learner.ipynb #f73ef802
-@patch
-def save(self:ColorLearner,
-    file, # name in `path/model_dir`, without `.pth`
-    with_opt:bool=True, # False: the generator's weights alone, averaged if they are
-    sha256:bool=False, # also write `file.pth.sha256`
-)->Path: # the file written
-    "Save model, optimizer and what the callbacks have learnt, whole or not at all"
-    file = join_path_file(file, self.path/self.model_dir, ext='.pth')
-    if rank_distrib(): return file
-    averaged = [o.averaged for o in self._grab_cbs(EMA) if o.n]
-    return save_whole(self.state() if with_opt else (averaged or [get_model(self.model)])[0].state_dict(), file, sha256)
+    def save(self,
+        file, # name in `path/model_dir`, without `.pth`
+        with_opt:bool=True, # False: the generator's weights alone, averaged if they are
+        sha256:bool=False, # also write `file.pth.sha256`
+    )->Path: # the file written
+        "Save model, optimizer and what the callbacks have learnt, whole or not at all"
+        file = join_path_file(file, self.path/self.model_dir, ext='.pth')
+        if rank_distrib(): return file
+        averaged = [o.averaged for o in self._grab_cbs(EMA) if o.n]
+        return save_whole(self.state() if with_opt else (averaged or [get_model(self.model)])[0].state_dict(), file, sha256)
 
-# %% ../../nbs/course/09_training.learner.ipynb #aeaa541e
-@patch
-def load(self:ColorLearner,
-    file, # name in `path/model_dir`, without `.pth`
-    with_opt:bool=True, # False: the generator's weights alone
-    device=None, # default: the DataLoaders' device
-    strict:bool=True, # every weight must be there
-    weights_only:bool=True, # for fastai's callbacks; a file is never read in another way
-)->ColorLearner: # the same
-    "Load what `save` stored; a `ValueError` if it is damaged, of other networks, or lacks a callback's state"
-    file = join_path_file(file, self.path/self.model_dir, ext='.pth')
-    state = read_whole(file, device or self.dls.device)
-    try: self._restore(state, with_opt, strict)
-    except RuntimeError as e: raise ValueError(f'cannot use {file}: made for other networks ({" ".join(str(e).split())[:120]}…)') from e
-    except ValueError as e: raise ValueError(f'cannot use {file}: {e}') from e
-    except (KeyError, TypeError, AttributeError, IndexError, AssertionError) as e:
-        raise ValueError(f'cannot use {file}: not from a training of this kind, or damaged ({type(e).__name__})') from e
-    return self
+    def load(self,
+        file, # name in `path/model_dir`, without `.pth`
+        with_opt:bool=True, # False: the generator's weights alone
+        device=None, # default: the DataLoaders' device
+        strict:bool=True, # every weight must be there
+        weights_only:bool=True, # for fastai's callbacks; a file is never read in another way
+    ): # the learner
+        "Load what `save` stored; a `ValueError` if it is damaged, of other networks, or lacks a callback's state"
+        file = join_path_file(file, self.path/self.model_dir, ext='.pth')
+        state = read_whole(file, device or self.dls.device)
+        try: self._restore(state, with_opt, strict)
+        except RuntimeError as e: raise ValueError(f'cannot use {file}: made for other networks ({" ".join(str(e).split())[:120]}…)') from e
+        except ValueError as e: raise ValueError(f'cannot use {file}: {e}') from e
+        except (KeyError, TypeError, AttributeError, IndexError, AssertionError) as e:
+            raise ValueError(f'cannot use {file}: not from a training of this kind, or damaged ({type(e).__name__})') from e
+        return self
 
-# %% ../../nbs/course/09_training.learner.ipynb #aeaa541f
-@patch
-def _restore(self:ColorLearner, state, with_opt, strict):
-    full = set(state) == {'model', 'opt', 'callbacks'}
-    for m in (get_model(self.model), *self._grab_cbs(EMA).attrgot('averaged').filter()): m.load_state_dict(state['model'] if full else state, strict=strict)
-    if not (full and with_opt): return
-    if self.opt is None: self.create_opt()
-    if state['opt'] is not None: self.opt.load_state_dict(state['opt'])
-    cbs = self._grab_cbs(StatefulCallback)
-    if missing := [cb.name for cb in cbs if cb.name not in state['callbacks']]: raise ValueError(f'it holds nothing of {missing[0]}, which was not there when it was saved')
-    for cb in cbs: cb.load_state_dict(state['callbacks'][cb.name])
+    def _restore(self, state, with_opt, strict):
+        full = set(state) == {'model', 'opt', 'callbacks'}
+        for m in (get_model(self.model), *self._grab_cbs(EMA).attrgot('averaged').filter()): m.load_state_dict(state['model'] if full else state, strict=strict)
+        if not (full and with_opt): return
+        if self.opt is None: self.create_opt()
+        if state['opt'] is not None: self.opt.load_state_dict(state['opt'])
+        cbs = self._grab_cbs(StatefulCallback)
+        if missing := [cb.name for cb in cbs if cb.name not in state['callbacks']]: raise ValueError(f'it holds nothing of {missing[0]}, which was not there when it was saved')
+        for cb in cbs: cb.load_state_dict(state['callbacks'][cb.name])
 
 # %% ../../nbs/course/09_training.learner.ipynb #4f75afef
 @patch

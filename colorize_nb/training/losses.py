@@ -10,7 +10,6 @@ __all__ = ['WeightedL1', 'GANLoss', 'SmoothL1']
 # %% ../../nbs/course/06_training.losses.ipynb #c7ceeb39
 import torch
 import torch.nn.functional as F
-from fastcore.basics import patch
 from torch import Tensor, nn
 
 # %% ../../nbs/course/06_training.losses.ipynb #27a8f546
@@ -86,13 +85,11 @@ class GANLoss:
 
     def __repr__(self): return f'GANLoss({self.mode!r})'
 
-# %% ../../nbs/course/06_training.losses.ipynb #a6de8187
-@patch
-def prob(self:GANLoss,
-    logits:Tensor, # any shape
-)->Tensor: # the same shape, in [0,1]
-    "Tell D's belief that a patch is real: a probability for 'vanilla' and 'lsgan', a monotone stand-in for 'hinge'"
-    return self._f.prob(_f32(logits))
+    def prob(self,
+        logits:Tensor, # any shape
+    )->Tensor: # the same shape, in [0,1]
+        "Tell D's belief that a patch is real: a probability for 'vanilla' and 'lsgan', a monotone stand-in for 'hinge'"
+        return self._f.prob(_f32(logits))
 
 # %% ../../nbs/course/06_training.losses.ipynb #smol0002
 class SmoothL1(nn.Module):
