@@ -186,4 +186,5 @@ def plot_top_losses(x:TensorL, y:TensorAB, samples, outs, raws, losses, **kwargs
     "What `show_results` draws, with each photo's loss"
     axs = show_results(x, y, samples, outs, max_n=len(x), **kwargs)
     for i,loss in enumerate(losses): axs[i//2, i % 2*3 + 1].set_title(f'loss {loss:.1f}')
+    axs[0, 0].figure.tight_layout(pad=.3)
     return axs

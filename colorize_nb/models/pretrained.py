@@ -147,6 +147,13 @@ class FreezeBN(nn.Module):
             if self.config['freeze_bn'] and isinstance(m, nn.BatchNorm2d): m.eval()
         return self
 
+    @classmethod
+    def from_imagenet(cls, **kwargs):
+        "As the class, but the encoder knows ImageNet"
+        model = cls(**kwargs)
+        load_imagenet(model.encoder)
+        return model
+
 # %% ../../nbs/course/16_models.pretrained.ipynb #24095b0f
 @register
 class PretrainedUNet(FreezeBN):
@@ -175,13 +182,6 @@ class PretrainedUNet(FreezeBN):
         for i,block in enumerate(self.decoder): x = block(x, feats.get(16//2**i))
         ab = torch.tanh(self.head(x).float())
         return F.interpolate(ab, size=L.shape[-2:], mode='bilinear', align_corners=False)[..., :h, :w]
-
-    @classmethod
-    def from_imagenet(cls, **kwargs):
-        "As the class, but the encoder knows ImageNet"
-        model = cls(**kwargs)
-        load_imagenet(model.encoder)
-        return model
 
 # %% ../../nbs/course/16_models.pretrained.ipynb #52428a10
 def encoder_decoder(

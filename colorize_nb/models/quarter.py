@@ -11,7 +11,7 @@ __all__ = ['pool_hints', 'DecoderBlock', 'SelfAttention', 'QuarterUNet', 'scale_
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from .pretrained import EfficientNetLite0, FreezeBN, load_imagenet
+from .pretrained import EfficientNetLite0, FreezeBN
 from .register import register
 from .unet import pad_to
 
@@ -92,13 +92,6 @@ class QuarterUNet(FreezeBN):
         self.head = nn.Conv2d(decoder[-1], 2, 1)
         nn.init.normal_(self.head.weight, 0., 0.001)
         nn.init.zeros_(self.head.bias)
-
-    @classmethod
-    def from_imagenet(cls, **kwargs):
-        "As the class, but the encoder knows ImageNet"
-        model = cls(**kwargs)
-        load_imagenet(model.encoder)
-        return model
 
     def quarter(self,
         L:Tensor, # (B,1,H,W) in [-1,1], H and W multiples of 32
