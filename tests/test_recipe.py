@@ -103,9 +103,9 @@ def ends_by_sigterm(fn): return float(signal.getsignal(signal.SIGTERM) == signal
 
 def test_processes_that_look_at_photos_can_be_ended(tmp_path, monkeypatch):
     "A handler that their parent has set, as the commands do, does not keep them alive"
-    monkeypatch.setattr(scan, 'look_at', ends_by_sigterm)
+    monkeypatch.setattr(scan, 'photo_stats', ends_by_sigterm)
     before = signal.signal(signal.SIGTERM, lambda *args: None)
-    try: chroma, _ = scan.survey([__file__, scan.__file__], tmp_path/'scan.npz', 1)
+    try: chroma, _ = scan.scan([__file__, scan.__file__], tmp_path/'scan.npz', 1)
     finally: signal.signal(signal.SIGTERM, before)
     assert chroma.tolist() == [1, 1]
 

@@ -1,22 +1,30 @@
-"Two proofs of the training callback: it is the textbook's loop, and an adversary chooses where L1 averages."
+"The training callback is the textbook's loop, an adversary chooses where L1 averages, and what fastai's Learner can do, ours can"
+import multiprocessing, os, pickle
 from copy import deepcopy
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from fastai.data.core import DataLoaders
-from fastai.data.load import DataLoader
-from fastai.torch_core import set_seed
-from torch import nn
+from fastai.vision.all import (Adam, DataLoader, DataLoaders, Interpretation, ReduceLROnPlateau, SaveModelCallback, load_learner, nn, noop, plt, set_seed)
+from PIL import Image
 
 from colorize_nb.color import lab_to_net, net_to_rgb
+from colorize_nb.data import scan
+from colorize_nb.data.aged import aged_dls
+from colorize_nb.data.batches import colorization_dls
+from colorize_nb.data.resumable import ResumableDL
+from colorize_nb.errors import ColorizeError
 from colorize_nb.models.patchgan import PatchGAN
+from colorize_nb.models.pretrained import PretrainedUNet, encoder_decoder
 from colorize_nb.models.unet import UNet, noise
 from colorize_nb.evaluation.metrics import colorfulness
+from colorize_nb.training.checkpoint import Checkpoint
 from colorize_nb.training.learner import pix2pix_learner
+from test_reliability import CutOff, photos  # noqa: F401
 
 
-def loaders(pairs, bs):
+def made_up(pairs, bs):
     train, valid = (DataLoader(pairs, bs=bs, shuffle=False, num_workers=0) for _ in range(2))
     return DataLoaders(train, valid)
 
@@ -29,7 +37,7 @@ def test_one_step_equals_a_plain_pytorch_loop(gan):
     G2, D2 = deepcopy(G), deepcopy(D)
 
     pairs = [(L, ab) for Ls, abs_ in batches for L, ab in zip(Ls, abs_)]
-    learn = pix2pix_learner(loaders(pairs, 4), G, D, gan=gan, lr=2e-4)
+    learn = pix2pix_learner(made_up(pairs, 4), G, D, gan=gan, lr=2e-4)
     with learn.no_logging(), learn.no_mbar(): learn.fit(1)
 
     opt_g, opt_d = (torch.optim.Adam(m.parameters(), lr=2e-4, betas=(0.5, 0.999)) for m in (G2, D2))
@@ -73,7 +81,7 @@ def test_l1_learns_the_grey_median_and_the_adversary_picks_a_colour():
     def painted(gan, seed=1):
         set_seed(seed, reproducible=True)
         D = PatchGAN(patch=1, nf=32, norm='none')
-        learn = pix2pix_learner(loaders(pairs, 32), OneColour(), D, gan=gan, l1_weight=.2, lr=2e-3, lr_mult=4.)
+        learn = pix2pix_learner(made_up(pairs, 32), OneColour(), D, gan=gan, l1_weight=.2, lr=2e-3, lr_mult=4.)
         with learn.no_logging(), learn.no_mbar(): learn.fit(60)
         learn.model.eval()
         with torch.no_grad(), noise(learn.model): pred = learn.model(L)
@@ -90,3 +98,142 @@ def test_l1_learns_the_grey_median_and_the_adversary_picks_a_colour():
         distance, chosen = torch.cdist(gan_ab, colours[:, 1:]).min(1)
         return with_gan > .7*truth and distance.median() < 20 and chosen.bincount(minlength=4).min() > len(pairs)//16
     assert any(map(chooses, (1, 2, 3)))  # a GAN forgets some of the colours now and then: with which seed, depends on PyTorch's version
+
+
+# What fastai's Learner can do
+
+def learner(photos, path, G=None, cache=None, dl_type=None, workers=0, **kwargs):
+    "Small networks, small pictures"
+    set_seed(1)
+    dls = colorization_dls(photos, 32, 2, .4, num_workers=workers, cache=cache, dl_type=dl_type)
+    learn = pix2pix_learner(dls, G or UNet(nf=4, depth=5), PatchGAN(patch=16, nf=4), path=path, **kwargs)
+    learn.logger = noop
+    return learn
+
+def tensors(*modules): return [o.clone() for m in modules for o in m.state_dict().values()]
+
+def same(a, b): return all(x.equal(y) for x, y in zip(a, b, strict=True))
+
+@pytest.mark.parametrize('kwargs', [{}, dict(ema=.5)], ids=['plain', 'averaged'])
+@pytest.mark.parametrize('with_opt', [False, True])
+def test_the_best_weights_are_loaded_at_the_end(kwargs, with_opt, photos, tmp_path):
+    learn = learner(photos, tmp_path, **kwargs)
+    best = SaveModelCallback(fname='best', with_opt=with_opt)
+    with learn.no_bar():
+        learn.fit(1, 1e-3, cbs=best)
+        first, best.reset_on_fit = best.best, False
+        learn.fit(2, 3., cbs=best)  # far too fast: what was best stays so
+        assert min(o[1] for o in learn.recorder.values) > first == best.best
+        assert learn.validate()[0] == pytest.approx(first, rel=1e-4)
+
+def two_groups(): return dict(G=PretrainedUNet(decoder=(8, 8, 8, 8)), splitter=encoder_decoder)
+
+SCHEDULES = {'pix2pix': lambda o: o.fit_pix2pix(2, slice(1e-4, 1e-3)), 'one cycle': lambda o: o.fit_one_cycle(2, slice(1e-4, 1e-3)), 'flat, cosine': lambda o: o.fit_flat_cos(2, slice(1e-3)),
+             'restarts': lambda o: o.fit_sgdr(2, 1, 1e-3), 'fine-tune': lambda o: o.fine_tune(1)}
+
+@pytest.mark.parametrize('opt_func', [None, Adam], ids=['ours', 'fastai'])
+@pytest.mark.parametrize('schedule', SCHEDULES)
+def test_schedules(schedule, opt_func, photos, tmp_path):
+    own = dict(two_groups(), lr_mult=2., **(dict(opt_func=opt_func) if opt_func else {}))
+    learn = learner(photos, tmp_path, **own)
+    with learn.no_bar(): SCHEDULES[schedule](learn)
+    rates = [o['lr'] for o in learn.opt.hypers]
+    assert (rates[0] < rates[1]) == (schedule not in ('restarts',)) and learn.adversary.d_opt.hypers[0]['lr'] == pytest.approx(2*rates[-1])
+    assert len({*learn.recorder.lrs}) > 1
+    assert learner(photos, tmp_path, **own).load(learn.save('x').stem).opt.hypers[-1]['lr'] == rates[-1]  # NumPy's numbers would be refused
+
+def test_a_schedule_goes_on_where_it_was_cut_off(photos, tmp_path):
+    def trains(out, *cbs):
+        learn = learner(photos, tmp_path/out, dl_type=ResumableDL, cbs=[Checkpoint(), *cbs])
+        learn.resume()
+        with learn.no_bar(): learn.fit_one_cycle(3, 1e-3)
+        return tensors(learn.model, learn.adversary.D)
+    whole = trains('a')
+    assert not same(whole, trains('b', CutOff(3))) and same(whole, trains('b'))
+
+def test_other_loads_do_not_move_a_training(photos, tmp_path):
+    learn = learner(photos, tmp_path, dl_type=ResumableDL, cbs=Checkpoint())
+    with learn.no_bar():
+        learn.fit(1)
+        learn.lr_find(num_it=6, show_plot=False, suggest_funcs=None)
+        learn.fit(2, 1e-3, cbs=SaveModelCallback(with_opt=True))
+    assert len(learn.recorder.values) == 2 and learn.checkpoint.at == (2, 0)
+
+def test_a_plateau_lowers_both_rates(photos, tmp_path):
+    learn = learner(photos, tmp_path, lr_mult=3.)
+    with learn.no_bar(): learn.fit(3, 1e-3, cbs=ReduceLROnPlateau(min_delta=1e6, factor=10))
+    assert learn.opt.hypers[0]['lr'] == pytest.approx(1e-5) and learn.adversary.d_opt.hypers[0]['lr'] == pytest.approx(3e-4)  # D's of the last batch, after one drop
+
+def test_a_summary_comes_before_a_fit_and_changes_nothing(photos, tmp_path):
+    learn = learner(photos, tmp_path, ema=.9)
+    before = tensors(learn.model, learn.adversary.D)
+    text = learn.summary()
+    assert 'Adversary' in text and 'ConvTranspose2d' in text and same(before, tensors(learn.model, learn.adversary.D))
+    assert not learn.adversary.history['gan'] and not learn.ema.n
+
+@pytest.mark.parametrize('precision', ['fp32', 'bf16'])
+def test_the_worst_photos(precision, photos, tmp_path):
+    learn = learner(photos, tmp_path, precision=precision)
+    with learn.no_bar():
+        learn.fit_pix2pix(1)
+        _, _, losses = learn.get_preds(with_loss=True)
+        worst = Interpretation.from_learner(learn)
+        assert losses.shape == (5,) and losses.mean() == pytest.approx(learn.validate()[0], rel=.02)
+        assert worst.top_losses(2)[0].tolist() == losses.topk(2)[0].tolist()
+        worst.plot_top_losses(3)
+    assert [o.get_title() for o in plt.gcf().axes if 'loss' in o.get_title()] == [f'loss {o:.1f}' for o in losses.topk(3)[0]]
+    plt.close()
+
+def test_predict_takes_whatever_is_a_photo(photos, tmp_path):
+    file, other = photos/'3.png', tmp_path/'other.png'
+    img = Image.open(file)
+    img.save(other)
+    learn = learner(photos, tmp_path, precision='bf16')
+    with learn.no_bar():
+        learn.fit(1)
+        want = learn.predict(file)[2]
+        for o in (str(file), file.read_bytes(), np.array(img), img): assert learn.predict(o)[2].equal(want)
+        preds, _ = learn.get_preds(dl=learn.dls.test_dl([str(file), str(other)]))
+        assert preds.shape == (2, 2, 32, 32) and not torch.is_autocast_enabled('cpu')
+        cached = learner(photos, tmp_path, cache=tmp_path/'cache')
+        assert cached.predict(file)[2].equal(cached.predict(other)[2])  # one is in it, one is not
+        learn.export('x.pkl')
+        with pytest.warns(UserWarning): loaded = load_learner(tmp_path/'x.pkl')
+        with loaded.no_bar(): assert loaded.predict(str(other))[2].equal(want)
+
+def loaders(photos, cache):
+    "One of each kind"
+    files = sorted(photos.iterdir())
+    yield colorization_dls(photos, 32, 4, num_workers=0)
+    yield colorization_dls(photos, 32, 4, num_workers=0, cache=cache, dl_type=ResumableDL, wif=noop)
+    yield aged_dls(dict(a=files[:6], b=files[6:10]), files[10:], 32, 4, num_workers=0, wif=noop)
+
+def test_every_loader_can_be_sent_to_another_process(photos, tmp_path):
+    for dls in loaders(photos, tmp_path):
+        for dl in dls:
+            set_seed(1)
+            dl.rng.seed(1)
+            there = pickle.loads(pickle.dumps(dl))
+            here = dl.one_batch()
+            set_seed(1)
+            assert all(a.equal(b) for a, b in zip(here, there.one_batch(), strict=True))
+
+@pytest.mark.parametrize('how', ['forkserver', 'spawn'])
+def test_workers_that_are_not_forked(how, photos, tmp_path, monkeypatch):
+    "Python 3.14's default on Linux, and Windows' and macOS'"
+    before = multiprocessing.get_start_method()
+    multiprocessing.set_start_method(how, force=True)
+    try:
+        two = learner(photos, tmp_path, dl_type=ResumableDL, workers=2)
+        with two.no_bar(): two.fit_pix2pix(1)
+    finally: multiprocessing.set_start_method(before, force=True)
+    one = learner(photos, tmp_path, dl_type=ResumableDL)
+    with one.no_bar(): one.fit_pix2pix(1)
+    assert same(tensors(one.model), tensors(two.model))
+
+def is_killed(fn): os.kill(os.getpid(), 9)
+
+def test_a_killed_process_does_not_keep_the_others_waiting(photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(scan, 'photo_stats', is_killed)
+    with pytest.raises(ColorizeError, match='was killed, as when memory runs out'): scan.scan([str(o) for o in photos.iterdir()], tmp_path/'scan.npz', 2)
+    assert not (tmp_path/'scan.npz').exists()

@@ -183,7 +183,7 @@ def train_pix2pix(
     from colorize_nb.files import sha256
     from colorize_nb.models.unet import UNet
     from colorize_nb.training.callbacks import Preview
-    from colorize_nb.training.checkpoint import survive
+    from colorize_nb.training.checkpoint import resumable_fit
     from colorize_nb.training.devices import fit_by_epochs, own_device
     from colorize_nb.training.learner import pix2pix_learner
     from colorize_nb.training.progress import EpochLog, ShowEpochs, StopWhen
@@ -204,7 +204,7 @@ def train_pix2pix(
     def fit(learn):
         with learn.no_bar(): learn.fit_pix2pix(n)
     if several or is_stream(sources[0]): return fit_by_epochs(learn, fit, finish)
-    return survive(learn, fit, finish, dict(epochs=n, bs=dls.train.bs, start=file and sha256(file)[:8]), seed=o.seed, say=complain, **guards)
+    return resumable_fit(learn, fit, finish, dict(epochs=n, bs=dls.train.bs, start=file and sha256(file)[:8]), seed=o.seed, say=complain, **guards)
 
 # %% ../../nbs/reference/52_commands.train.ipynb #opt00002
 EPOCH = 20_000  # pictures of a stream between two rows of the log

@@ -16,64 +16,45 @@ import torch
 from PIL import Image, ImageFilter, ImageOps
 from fastai.vision.all import DataBlock, DataLoaders, ItemTransform, L, TransformBlock
 from functools import partial
-from .batches import TensorAB, TensorL
+from .batches import ReadPhoto, TensorAB, TensorL
 from .hints import draw_hints
 from .resumable import ResumableDL
 from ..photos.photo import read_photo
 from ..tables import bytes_to_net
 
 # %% ../../nbs/reference/14_data.aged.ipynb #e09f4978
-def mix_channels(
-    px:np.ndarray, # RGB (h,w,3) uint8
-    rng:np.random.Generator, # draws
-)->np.ndarray: # (h,w) in [0,1]
+def mix_channels(px, rng)->np.ndarray: # from (h,w,3) uint8 to (h,w) in [0,1]
     "Grey as a film sees it: each has its own share of red, green and blue (orthochromatic film sees no red)"
     return px @ rng.dirichlet((1.5, 3, 1.5)).astype(np.float32)/255
 
 # %% ../../nbs/reference/14_data.aged.ipynb #8a8c22f8
-def fade(
-    grey:np.ndarray, # (h,w) in [0,1]
-    rng:np.random.Generator, # draws
-)->np.ndarray: # (h,w) in [0,1]
+def fade(grey, rng)->np.ndarray: # (h,w) in [0,1], as `grey`
     "Another gamma, a black that is none, a white that is none"
     low, high = rng.uniform(0, .15), rng.uniform(.85, 1)
     return low + (high - low)*grey**math.exp(rng.uniform(-.4, .4))
 
 # %% ../../nbs/reference/14_data.aged.ipynb #cf6d164d
-def soften(
-    grey:np.ndarray, # (h,w) in [0,1]
-    rng:np.random.Generator, # draws
-)->Image.Image: # 8 bits, grey
+def soften(grey, rng)->Image.Image: # from (h,w) in [0,1] to 8 bits, grey
     "Blur, then grain"
     im = Image.fromarray((grey*255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(rng.uniform(0, 1)))
     grain = rng.normal(0, 255*rng.uniform(0, .03), grey.shape)
     return Image.fromarray((np.asarray(im) + grain).clip(0, 255).astype(np.uint8))
 
-def jpeg(
-    im:Image.Image, # 8 bits, grey
-    quality:int, # 1 to 95
-)->Image.Image: # the same, with a JPEG's losses
-    "Save and read again"
+def jpeg(im, quality)->Image.Image:
+    "Save and read again: the same with a JPEG's losses"
     buf = io.BytesIO()
     im.save(buf, 'JPEG', quality=quality)
     return Image.open(buf)
 
 # %% ../../nbs/reference/14_data.aged.ipynb #6451bed3
-def frame(
-    size:int, # side of the picture, pixels
-    rng:np.random.Generator, # draws
-    chance:float=0.15, # of a frame
-)->np.ndarray: # (h,w) bool, all False without a frame
+def frame(size, rng, chance=0.15)->np.ndarray: # (size,size) bool, all False without a frame
     "Where a frame lies around the picture"
     widths = rng.integers(0, round(size*.1) + 1, 4) if rng.random() < chance else np.zeros(4, int)
     inside = np.zeros((size, size), bool)
     inside[widths[0]:size - widths[1], widths[2]:size - widths[3]] = True
     return ~inside
 
-def age(
-    px:np.ndarray, # RGB (h,w,3) uint8
-    rng:np.random.Generator, # draws
-)->tuple: # grey (h,w) uint8, frame (h,w) bool
+def age(px, rng)->tuple: # from (h,w,3) uint8 to grey (h,w) uint8, frame (h,w) bool
     "Make a photo of today an old one, mildly"
     im = soften(fade(mix_channels(px, rng), rng), rng)
     grey, border = np.array(jpeg(im, int(rng.integers(30, 95)))), frame(len(px), rng)
@@ -117,8 +98,8 @@ class MiddleSquare(ItemTransform):
     ): self.size = size
 
     def encodes(self, b):
-        px = np.array(ImageOps.fit(b[0], (self.size, self.size), Image.BICUBIC))
-        L, ab = bytes_to_net(torch.from_numpy(px).permute(2, 0, 1))
+        px = torch.from_numpy(np.array(ImageOps.fit(b[0], (self.size, self.size), Image.BICUBIC)))
+        L, ab = bytes_to_net(px.permute(2, 0, 1))
         return TensorL(L), torch.zeros(3, self.size, self.size), TensorAB(ab), TensorL(L)
 
 # %% ../../nbs/reference/14_data.aged.ipynb #aged0001
@@ -147,7 +128,7 @@ def aged_dls(
     "Batches of aged crops with hints, the sets weighted"
     files, n = [f for o in sets.values() for f in o], sum(map(len, sets.values()))
     crops = [AgedCrop(size, old=old), MiddleSquare(size)]
-    block = DataBlock(TransformBlock(type_tfms=partial(read_photo, min_side=math.ceil(size/crops[0].min_scale)), item_tfms=crops),
+    block = DataBlock(TransformBlock(type_tfms=ReadPhoto(partial(read_photo, min_side=math.ceil(size/crops[0].min_scale))), item_tfms=crops),
                       splitter=lambda _: (L(range(n)), L(range(n, n + len(held)))))
     dls = block.dataloaders(L(files) + L(held), bs=bs, dl_type=ResumableDL, **kwargs)
     dls.train.weights, dls.train.batches = set_weights([*map(len, sets.values())]), epoch

@@ -21,10 +21,7 @@ from pathlib import Path
 from ..photos.photo import read_photo
 
 # %% ../../nbs/reference/12_data.cache.ipynb #2874f835
-def cache_key(
-    files, # photos
-    side:int, # shorter side of a picture in the cache, pixels
-)->str: # 16 hexadecimal digits
+def cache_key(files, side)->str: # 16 hexadecimal digits
     "What the pictures in a cache depend on, as a hash"
     about = [(str(o), o.stat().st_size, o.stat().st_mtime_ns) for o in (Path(f).resolve() for f in files)]
     return hashlib.sha256(repr((1, side, about)).encode()).hexdigest()[:16]
@@ -40,11 +37,7 @@ def shrunk(
     return np.asarray(im.resize([max(1, round(o*k)) for o in im.size], Image.BICUBIC, reducing_gap=2.) if k < 1 else im)
 
 # %% ../../nbs/reference/12_data.cache.ipynb #d86762d1
-def build_cache(
-    files, # photos
-    side:int, # shorter side of a picture in the cache, pixels
-    folder, # of caches
-)->Path: # the cache, a folder with `pixels.bin` and `shapes.npy`
+def build_cache(files, side, folder)->Path: # the cache, a folder with `pixels.bin` and `shapes.npy`
     "Decode and shrink photos into one file, with a progress bar; at once if that has been done"
     done = Path(folder)/cache_key(files, side)
     if done.exists(): return done
@@ -71,14 +64,15 @@ class PhotoCache:
         side:int, # shorter side of a picture in the cache, pixels
         folder, # of caches
     ):
-        self.path = build_cache(files, side, folder)
+        self.path, self.side = build_cache(files, side, folder), side
         self.pixels = None
         self.shapes = np.load(self.path/'shapes.npy')
         self.ends = np.cumsum(self.shapes.prod(1)*3)
         self.rows = {f: i for i,f in enumerate(files)}
 
     def __call__(self, fn)->TensorImage: # (3, h, w), uint8 RGB
-        "The photo, as small as the cache has it"
+        "The photo, as small as the cache has it; one that it hasn't is read"
+        if fn not in self.rows: return TensorImage(torch.from_numpy(shrunk(fn, self.side).copy()).permute(2, 0, 1))
         if self.pixels is None: self.pixels = np.memmap(self.path/'pixels.bin', mode='r')
         i = self.rows[fn]
         h, w = self.shapes[i]

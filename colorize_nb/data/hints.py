@@ -14,23 +14,14 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 # %% ../../nbs/reference/17_data.hints.ipynb #fda40b85
-def draw_stroke(
-    h:int, # height, pixels
-    w:int, # width, pixels
-    rng:np.random.Generator, # draws
-)->tuple: # indices of rows and of columns, one of each a pixel
+def draw_stroke(h, w, rng)->tuple: # indices of rows and of columns, one of each a pixel
     "A line with three bends or fewer, up to five pixels wide"
     line = Image.new('1', (w, h))
     points = rng.uniform(0, (w, h)) + np.cumsum(rng.normal(0, max(h, w)/10, (4, 2)), 0)
     ImageDraw.Draw(line).line([*map(tuple, points)], fill=1, width=int(rng.integers(1, 6)))
     return np.nonzero(np.asarray(line))
 
-def draw_places(
-    h:int, # height, pixels
-    w:int, # width, pixels
-    rng:np.random.Generator, # draws
-    most:int=500, # patches
-)->list: # pairs of indices, or of slices
+def draw_places(h, w, rng, most)->list: # pairs of indices, or of slices
     "Where hints lie: patches, strokes or boxes; few are as likely as many"
     kind = rng.choice(3, p=(.6, .2, .2))
     if kind == 1: return [o for _ in range(rng.integers(1, 9)) if len((o := draw_stroke(h, w, rng))[0])]

@@ -9,7 +9,6 @@ __all__ = ['receptive_field', 'PatchGAN']
 
 # %% ../../nbs/course/05_models.patchgan.ipynb #45d9aa8e
 import torch
-from fastcore.basics import patch as patch_onto
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 from .unet import init_weights, norm_layer
@@ -35,12 +34,7 @@ def _block(ci, co, norm='none', ks=4, stride=2):
 # %% ../../nbs/course/05_models.patchgan.ipynb #e051d38a
 _HALVINGS = {1:0, 16:1, 70:3, 286:5}
 
-def _chain(
-    patch:int, # receptive field, a key of `_HALVINGS`
-    ci:int, # channels of the input
-    nf:int, # filters of the first layer
-    norm:str, # kind of `norm_layer`, in all layers but the first and last
-)->nn.Sequential: # (B,ci,H,W) -> (B,1,h,w)
+def _chain(patch, ci, nf, norm)->nn.Sequential: # (B,ci,H,W) -> (B,1,h,w); no norm in its first and last layer
     "Chain the blocks of a discriminator and its last convolution"
     n, ks = _HALVINGS[patch], 1 if patch == 1 else 4
     widths = [nf*min(2**i, 8) for i in range(max(n, 1) + 1)]
@@ -70,15 +64,13 @@ class PatchGAN(nn.Module):
             for m in list(self.modules()):
                 if isinstance(m, nn.Conv2d): spectral_norm(m)
 
-# %% ../../nbs/course/05_models.patchgan.ipynb #fbd1cb29
-@patch_onto
-def forward(self:PatchGAN,
-    L:Tensor, # (B,1,H,W), in [-1,1]
-    ab:Tensor, # (B,2,H,W), in [-1,1]
-)->Tensor: # logits (B,1,h,w); 30x30 for 256 px and patch=70
-    "Judge each patch; ValueError if the picture is too small for one"
-    if min(ab.shape[-2:]) < self.min_size:
-        raise ValueError(f'patch={self.config["patch"]} needs pictures of at least {self.min_size} px, not {tuple(ab.shape[-2:])}')
-    xs = (L, ab) if self.config['conditional'] else (ab,)
-    x = torch.cat([o.as_subclass(Tensor) for o in xs], 1)  # (B,3,H,W), or (B,2,H,W) without the condition
-    return self.model(x)  # patch=70: (B,64,H/2,W/2) (B,128,H/4,W/4) (B,256,H/8,W/8) (B,512,H/8-1,W/8-1) (B,1,H/8-2,W/8-2)
+    def forward(self,
+        L:Tensor, # (B,1,H,W), in [-1,1]
+        ab:Tensor, # (B,2,H,W), in [-1,1]
+    )->Tensor: # logits (B,1,h,w); 30x30 for 256 px and patch=70
+        "Judge each patch; ValueError if the picture is too small for one"
+        if min(ab.shape[-2:]) < self.min_size:
+            raise ValueError(f'patch={self.config["patch"]} needs pictures of at least {self.min_size} px, not {tuple(ab.shape[-2:])}')
+        xs = (L, ab) if self.config['conditional'] else (ab,)
+        x = torch.cat([o.as_subclass(Tensor) for o in xs], 1)  # (B,3,H,W), or (B,2,H,W) without the condition
+        return self.model(x)  # patch=70: (B,64,H/2,W/2) (B,128,H/4,W/4) (B,256,H/8,W/8) (B,512,H/8-1,W/8-1) (B,1,H/8-2,W/8-2)

@@ -10,9 +10,8 @@ __all__ = ['pool_hints', 'DecoderBlock', 'SelfAttention', 'QuarterUNet', 'scale_
 # %% ../../nbs/course/17_models.quarter.ipynb #e85cbf21
 import torch
 import torch.nn.functional as F
-from fastcore.basics import patch
 from torch import Tensor, nn
-from .pretrained import EfficientNetLite0, FreezeBN, load_imagenet
+from .pretrained import EfficientNetLite0, FreezeBN
 from .register import register
 from .unet import pad_to
 
@@ -69,9 +68,7 @@ class SelfAttention(nn.Module):
         nn.init.zeros_(self.proj.weight)  # it begins by saying nothing
         nn.init.zeros_(self.proj.bias)
 
-    def forward(self,
-        x:Tensor, # (B,c,h,w)
-    )->Tensor: # (B,c,h,w)
+    def forward(self, x:Tensor)->Tensor: # (B,c,h,w) -> (B,c,h,w)
         "Add what the other places say"
         q, k, v = self.qkv(self.norm(x)).flatten(2).unflatten(1, (3, self.heads, -1)).transpose(-1, -2).unbind(1)
         said = F.scaled_dot_product_attention(q, k, v).transpose(-1, -2).reshape(x.shape)
@@ -96,45 +93,26 @@ class QuarterUNet(FreezeBN):
         nn.init.normal_(self.head.weight, 0., 0.001)
         nn.init.zeros_(self.head.bias)
 
-    @classmethod
-    def from_imagenet(cls, **kwargs):
-        "As the class, but the encoder knows ImageNet"
-        model = cls(**kwargs)
-        load_imagenet(model.encoder)
-        return model
+    def quarter(self,
+        L:Tensor, # (B,1,H,W) in [-1,1], H and W multiples of 32
+        hints:Tensor|None=None, # (B,3,H,W), see `pool_hints`; None: none
+    )->Tensor: # (B,2,H/4,W/4) in [-1,1], float32
+        "What the network itself says"
+        _, *skips, x = self.encoder(L)                      # skips at 1/4, 1/8, 1/16; x (B,320,H/32,W/32)
+        for block,skip in zip(self.decoder, [*reversed(skips), None]):
+            x = block(x, skip, hints)                       # (B,192,H/16,W/16), (B,160,H/8,W/8), (B,96,H/4,W/4), (B,64,H/4,W/4)
+            if block is self.decoder[0]: x = self.attention(x)
+        return torch.tanh(self.head(x).float())
 
-    @staticmethod
-    def renamed(tensors:dict)->dict: # name -> tensor
-        "Files of versions 1 and 2 have other names for the attention"
-        new = {'agree.ask': 'attention.qkv', 'agree.answer': 'attention.proj', 'agree.norm': 'attention.norm'}
-        return {next((k.replace(a, b) for a,b in new.items() if k.startswith(a)), k): v for k,v in tensors.items()}
-
-    def load_state_dict(self, state_dict, *args, **kwargs): return super().load_state_dict(self.renamed(state_dict), *args, **kwargs)
-
-# %% ../../nbs/course/17_models.quarter.ipynb #qua00003
-@patch
-def quarter(self:QuarterUNet,
-    L:Tensor, # (B,1,H,W) in [-1,1], H and W multiples of 32
-    hints:Tensor|None=None, # (B,3,H,W), see `pool_hints`; None: none
-)->Tensor: # (B,2,H/4,W/4) in [-1,1], float32
-    "What the network itself says"
-    _, *skips, x = self.encoder(L)                      # skips at 1/4, 1/8, 1/16; x (B,320,H/32,W/32)
-    for block,skip in zip(self.decoder, [*reversed(skips), None]):
-        x = block(x, skip, hints)                       # (B,192,H/16,W/16), (B,160,H/8,W/8), (B,96,H/4,W/4), (B,64,H/4,W/4)
-        if block is self.decoder[0]: x = self.attention(x)
-    return torch.tanh(self.head(x).float())
-
-# %% ../../nbs/course/17_models.quarter.ipynb #qua00005
-@patch
-def forward(self:QuarterUNet,
-    L:Tensor, # (B,1,H,W) in [-1,1], any H and W
-    hints:Tensor|None=None, # given ab and where, (B,3,H,W); zeros do the same as None, to the bit
-)->Tensor: # (B,2,H,W) in [-1,1], float32
-    "Pad, predict, enlarge the colour"
-    (h, w), L = L.shape[-2:], pad_to(L, 32)
-    if hints is not None: hints = F.pad(hints, (0, L.shape[-1] - w, 0, L.shape[-2] - h))
-    ab = self.quarter(L, hints)                         # (B,2,H/4,W/4)
-    return F.interpolate(ab, size=L.shape[-2:], mode='bilinear', align_corners=False)[..., :h, :w]
+    def forward(self,
+        L:Tensor, # (B,1,H,W) in [-1,1], any H and W
+        hints:Tensor|None=None, # given ab and where, (B,3,H,W); zeros do the same as None, to the bit
+    )->Tensor: # (B,2,H,W) in [-1,1], float32
+        "Pad, predict, enlarge the colour"
+        (h, w), L = L.shape[-2:], pad_to(L, 32)
+        if hints is not None: hints = F.pad(hints, (0, L.shape[-1] - w, 0, L.shape[-2] - h))
+        ab = self.quarter(L, hints)                         # (B,2,H/4,W/4)
+        return F.interpolate(ab, size=L.shape[-2:], mode='bilinear', align_corners=False)[..., :h, :w]
 
 # %% ../../nbs/course/17_models.quarter.ipynb #qua00007
 @torch.no_grad()

@@ -20,7 +20,6 @@ def register(
     ARCHS[cls.__name__] = cls
     return cls
 
-# %% ../../nbs/reference/10_models.register.ipynb #7fd91808
 def find_arch(
     name:str, # one that is registered
 )->type: # the class

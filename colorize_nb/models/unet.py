@@ -18,9 +18,7 @@ from .register import register
 # %% ../../nbs/course/03_models.unet.ipynb #c5ffbcd0
 class InstanceNorm(nn.InstanceNorm2d):
     "`nn.InstanceNorm2d`, on a CPU as batch norm of one picture at a time: faster, and the layout in memory stays"
-    def forward(self,
-        x:Tensor, # (B,ch,H,W) with H*W > 1
-    )->Tensor: # (B,ch,H,W), each channel of each picture normalised, then scaled and shifted
+    def forward(self, x:Tensor)->Tensor: # (B,ch,H,W) with H*W > 1 -> (B,ch,H,W), each channel of each picture normalised, then scaled and shifted
         "Batch norm with a batch of one, for each picture in turn"
         if x.device.type != 'cpu': return super().forward(x)
         return torch.cat([F.batch_norm(o, None, None, self.weight, self.bias, True, 0., self.eps) for o in x.split(1)])
@@ -110,9 +108,7 @@ class UNet(nn.Module):
 
 # %% ../../nbs/course/03_models.unet.ipynb #bdb0ea2e
 @patch
-def forward(self:UNet,
-    L:Tensor, # (B,in_ch,H,W) in [-1,1], any H and W
-)->Tensor: # (B,out_ch,H,W) in [-1,1]
+def forward(self:UNet, L:Tensor)->Tensor: # (B,in_ch,H,W) in [-1,1], any H and W -> (B,out_ch,H,W) in [-1,1]
     "Down to the bottleneck and up again, each up block but the first seeing what the down block of its size saw"
     h, w = L.shape[-2:]
     x = pad_to(L, 2**len(self.downs))  # (B,1,256,256), sides that can be halved 8 times

@@ -40,7 +40,7 @@ from ..training.adversary import StatefulCallback
 from ..training.callbacks import EMA
 from ..data.resumable import ResumableDL
 from ..data.scan import check_readable
-from ..training.checkpoint import survive
+from ..training.checkpoint import resumable_fit
 from ..training.learner import ColorLearner, pix2pix_learner
 
 # %% ../../nbs/reference/60_study.experiment.ipynb #3d36b39b
@@ -251,7 +251,7 @@ def run(
         with whole(out/'generator.pth') as f: torch.save(learn.model.state_dict(), f)
         with whole(out/'result.json') as f: f.write((json.dumps(res, ensure_ascii=False) + '\n').encode())
         return res
-    return survive(learn, fit, finish, e.settings, every, e.seed)
+    return resumable_fit(learn, fit, finish, e.settings, every, e.seed)
 
 # %% ../../nbs/reference/60_study.experiment.ipynb #d590f8f0
 def truth_file(e:Experiment, folder:Path)->Path:

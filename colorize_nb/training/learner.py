@@ -28,8 +28,11 @@ class ColorLearner(Learner):
     first_epoch = 0  # of the next fit; see `Checkpoint`
     def state(self)->dict: # tensors and simple values
         "All that training needs to go on: model, optimizer and callbacks"
-        return dict(model=get_model(self.model).state_dict(), opt=self.opt.state_dict() if self.opt else None,
-                    callbacks={cb.name: cb.state_dict() for cb in self._grab_cbs(StatefulCallback)})
+        for h in self.opt.hypers if self.opt else ():
+            for k,v in h.items():  # a schedule leaves NumPy's numbers, which `weights_only=True` refuses
+                if isinstance(v, np.generic): h[k] = v.item()
+        opt = self.opt and {k: list(v) if isinstance(v, L) else v for k,v in self.opt.state_dict().items()}
+        return dict(model=get_model(self.model).state_dict(), opt=opt, callbacks={o.name: o.state_dict() for o in self._grab_cbs(StatefulCallback)})
 
     def _do_fit(self):
         first, self.first_epoch = self.first_epoch, 0
@@ -41,59 +44,57 @@ class ColorLearner(Learner):
     def to_fp16(self, **kwargs): return self.add_cb(DevicePrecision('fp16', **kwargs))
     def to_bf16(self): return self.add_cb(DevicePrecision('bf16'))
 
-# %% ../../nbs/course/09_training.learner.ipynb #f73ef802
-@patch
-def save(self:ColorLearner,
-    file, # name in `path/model_dir`, without `.pth`
-    with_opt:bool=True, # False: the generator's weights alone
-    sha256:bool=False, # also write `file.pth.sha256`
-)->Path: # the file written
-    "Save model, optimizer and what the callbacks have learnt, whole or not at all"
-    file = join_path_file(file, self.path/self.model_dir, ext='.pth')
-    if rank_distrib(): return file
-    return save_whole(self.state() if with_opt else get_model(self.model).state_dict(), file, sha256)
+    def save(self,
+        file, # name in `path/model_dir`, without `.pth`
+        with_opt:bool=True, # False: the generator's weights alone, averaged if they are
+        sha256:bool=False, # also write `file.pth.sha256`
+    )->Path: # the file written
+        "Save model, optimizer and what the callbacks have learnt, whole or not at all"
+        file = join_path_file(file, self.path/self.model_dir, ext='.pth')
+        if rank_distrib(): return file
+        averaged = [o.averaged for o in self._grab_cbs(EMA) if o.n]
+        return save_whole(self.state() if with_opt else (averaged or [get_model(self.model)])[0].state_dict(), file, sha256)
 
-# %% ../../nbs/course/09_training.learner.ipynb #aeaa541e
-@patch
-def load(self:ColorLearner,
-    file, # name in `path/model_dir`, without `.pth`
-    with_opt:bool=True, # False: the generator's weights alone
-    device=None, # default: the DataLoaders' device
-    strict:bool=True, # every weight must be there
-)->ColorLearner: # the same
-    "Load what `save` stored; a `ValueError` if it is damaged, of other networks, or lacks a callback's state"
-    file = join_path_file(file, self.path/self.model_dir, ext='.pth')
-    state = read_whole(file, device or self.dls.device)
-    try: self._restore(state, with_opt, strict)
-    except RuntimeError as e: raise ValueError(f'cannot use {file}: made for other networks ({" ".join(str(e).split())[:120]}…)') from e
-    except ValueError as e: raise ValueError(f'cannot use {file}: {e}') from e
-    except (KeyError, TypeError, AttributeError, IndexError, AssertionError) as e:
-        raise ValueError(f'cannot use {file}: not from a training of this kind, or damaged ({type(e).__name__})') from e
-    return self
+    def load(self,
+        file, # name in `path/model_dir`, without `.pth`
+        with_opt:bool=True, # False: the generator's weights alone
+        device=None, # default: the DataLoaders' device
+        strict:bool=True, # every weight must be there
+        weights_only:bool=True, # for fastai's callbacks; a file is never read in another way
+    ): # the learner
+        "Load what `save` stored; a `ValueError` if it is damaged, of other networks, or lacks a callback's state"
+        file = join_path_file(file, self.path/self.model_dir, ext='.pth')
+        state = read_whole(file, device or self.dls.device)
+        try: self._restore(state, with_opt, strict)
+        except RuntimeError as e: raise ValueError(f'cannot use {file}: made for other networks ({" ".join(str(e).split())[:120]}…)') from e
+        except ValueError as e: raise ValueError(f'cannot use {file}: {e}') from e
+        except (KeyError, TypeError, AttributeError, IndexError, AssertionError) as e:
+            raise ValueError(f'cannot use {file}: not from a training of this kind, or damaged ({type(e).__name__})') from e
+        return self
 
-# %% ../../nbs/course/09_training.learner.ipynb #aeaa541f
-@patch
-def _restore(self:ColorLearner, state, with_opt, strict):
-    full = set(state) == {'model', 'opt', 'callbacks'}
-    get_model(self.model).load_state_dict(state['model'] if full else state, strict=strict)
-    if not (full and with_opt): return
-    if self.opt is None: self.create_opt()
-    if state['opt'] is not None: self.opt.load_state_dict(state['opt'])
-    cbs = self._grab_cbs(StatefulCallback)
-    if missing := [cb.name for cb in cbs if cb.name not in state['callbacks']]: raise ValueError(f'it holds nothing of {missing[0]}, which was not there when it was saved')
-    for cb in cbs: cb.load_state_dict(state['callbacks'][cb.name])
+    def _restore(self, state, with_opt, strict):
+        full = set(state) == {'model', 'opt', 'callbacks'}
+        for m in (get_model(self.model), *self._grab_cbs(EMA).attrgot('averaged').filter()): m.load_state_dict(state['model'] if full else state, strict=strict)
+        if not (full and with_opt): return
+        if self.opt is None: self.create_opt()
+        if state['opt'] is not None: self.opt.load_state_dict(state['opt'])
+        cbs = self._grab_cbs(StatefulCallback)
+        if missing := [cb.name for cb in cbs if cb.name not in state['callbacks']]: raise ValueError(f'it holds nothing of {missing[0]}, which was not there when it was saved')
+        for cb in cbs: cb.load_state_dict(state['callbacks'][cb.name])
 
 # %% ../../nbs/course/09_training.learner.ipynb #4f75afef
 @patch
 def fit_pix2pix(self:ColorLearner,
     n_epoch:int, # epochs in all
-    lr:float=None, # of both players (D's times its `lr_mult`); default: the learner's
+    lr:float|slice=None, # of both players (D's times its `lr_mult`), as for fastai's `fit_one_cycle`; default: the learner's
     flat:float=0.5, # fraction of the training at the full rate, before the line to zero
     cbs=None, # more callbacks
 ):
     "Train with the paper's schedule: a constant learning rate, then linear to zero"
-    lr = self.lr if lr is None else lr
-    sched = combine_scheds([flat, 1 - flat], [SchedNo(lr, lr), SchedLin(lr, 0.)]) if flat < 1 else SchedNo(lr, lr)
+    if self.opt is None: self.create_opt()
+    self.opt.set_hyper('lr', self.lr if lr is None else lr)
+    lrs = np.array([o['lr'] for o in self.opt.hypers])
+    sched = combine_scheds([flat, 1 - flat], [SchedNo(lrs, lrs), SchedLin(lrs, 0.)]) if flat < 1 else SchedNo(lrs, lrs)
     self.fit(n_epoch, lr=lr, cbs=L(cbs) + ParamScheduler({'lr': sched}))
 
 # %% ../../nbs/course/09_training.learner.ipynb #1a17c221

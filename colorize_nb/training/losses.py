@@ -10,7 +10,6 @@ __all__ = ['WeightedL1', 'GANLoss', 'SmoothL1']
 # %% ../../nbs/course/06_training.losses.ipynb #c7ceeb39
 import torch
 import torch.nn.functional as F
-from fastcore.basics import patch
 from torch import Tensor, nn
 
 # %% ../../nbs/course/06_training.losses.ipynb #27a8f546
@@ -35,7 +34,7 @@ class WeightedL1(nn.Module):
     )->Tensor: # scalar for `reduction` 'mean' and 'sum'; (B,2,H,W) for 'none'
         "Weigh the absolute difference; ValueError for two shapes, where `F.l1_loss` would only warn and broadcast"
         if pred.shape != targ.shape: raise ValueError(f'prediction {tuple(pred.shape)} and target {tuple(targ.shape)} differ in shape')
-        return self.weight * F.l1_loss(_f32(pred), _f32(targ), reduction=self.reduction)
+        return self.weight * F.l1_loss(_f32(pred), _f32(targ), reduction=self.reduction).contiguous()
 
     def extra_repr(self): return f'weight={self.weight}, reduction={self.reduction!r}'
 
@@ -86,13 +85,11 @@ class GANLoss:
 
     def __repr__(self): return f'GANLoss({self.mode!r})'
 
-# %% ../../nbs/course/06_training.losses.ipynb #a6de8187
-@patch
-def prob(self:GANLoss,
-    logits:Tensor, # any shape
-)->Tensor: # the same shape, in [0,1]
-    "Tell D's belief that a patch is real: a probability for 'vanilla' and 'lsgan', a monotone stand-in for 'hinge'"
-    return self._f.prob(_f32(logits))
+    def prob(self,
+        logits:Tensor, # any shape
+    )->Tensor: # the same shape, in [0,1]
+        "Tell D's belief that a patch is real: a probability for 'vanilla' and 'lsgan', a monotone stand-in for 'hinge'"
+        return self._f.prob(_f32(logits))
 
 # %% ../../nbs/course/06_training.losses.ipynb #smol0002
 class SmoothL1(nn.Module):
@@ -110,4 +107,4 @@ class SmoothL1(nn.Module):
         *_, # more targets, such as the photos' own L
     )->Tensor: # scalar; (B,2,H,W) if `reduction` is 'none'
         "The loss"
-        return F.smooth_l1_loss(pred, targ, beta=self.beta, reduction=self.reduction)
+        return F.smooth_l1_loss(pred, targ, beta=self.beta, reduction=self.reduction).contiguous()
