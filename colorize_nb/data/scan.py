@@ -20,7 +20,7 @@ from .batches import mean_chroma
 from .cache import cache_key
 from ..files import whole
 from ..photos.find import find_photos
-from ..photos.photo import read_photo
+from ..photos.photo import MIN_COLOR, read_photo
 
 # %% ../../nbs/reference/16_data.scan.ipynb #282502f1
 def look_at(
@@ -101,7 +101,7 @@ def choose_photos(
     cache:Path, # see `survey`
     skip:tuple=('Faces_easy',), # names of folders in them that are left out
     hold:int=20, # every 20th photo is held out, see `is_held`
-    min_chroma:float=5., # photos of less colour (mean chroma, Lab units) don't train
+    min_chroma:float=MIN_COLOR['recipe'], # photos of less colour (mean chroma, Lab units) don't train
     max_unreadable:float=0.1, # the largest fraction of the photos that may be unreadable
     say=print, # takes a line about each such photo
     **kwargs # of `survey`: `workers`, `wif`
