@@ -8,7 +8,6 @@ Docs: https://colorize-nb.github.io/colorize_nb/reference/sheets.html.md"""
 __all__ = ['show_rows', 'show_triplets', 'side_by_side', 'save_strip', 'greyed', 'show_strips', 'save_figure', 'results_sheet']
 
 # %% ../nbs/reference/09_sheets.ipynb #9ce3f4e2
-import math
 import matplotlib.pyplot as plt
 import torch
 from PIL import Image
@@ -18,27 +17,26 @@ from .color import net_to_rgb, rgb_to_net
 from .photos.photo import as_photo, to_image, to_tensor
 
 # %% ../nbs/reference/09_sheets.ipynb #rows0002
-def _draw(ax, im):
-    "One picture, (3,H,W) or (1,H,W), without an axis"
-    ax.imshow(torch.as_tensor(im).detach().float().cpu().permute(1, 2, 0).clamp(0, 1), cmap='gray', vmin=0, vmax=1)
-    ax.set(xticks=[], yticks=[])
-    ax.spines[:].set_visible(False)
+def _draw(rows, titles, size, left=0.):
+    "Pictures, (3,H,W) or (1,H,W), in rows of axes that show nothing else"
+    n = max(map(len, rows))
+    _, axs = plt.subplots(len(rows), n, figsize=(size*n + left, size*len(rows) + .2), squeeze=False, layout='constrained')
+    for ax in axs.flat:
+        ax.set(xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
+    for axr,row in zip(axs, rows):
+        for ax,im in zip(axr, row): ax.imshow(torch.as_tensor(im).detach().float().cpu().permute(1, 2, 0).clamp(0, 1), cmap='gray', vmin=0, vmax=1)
+    for ax,title in zip(axs[0], titles): ax.set_title(title, fontsize=9)
+    return axs
 
 def show_rows(
     rows:dict, # label -> pictures: a batch (n,3,H,W) or (n,1,H,W) or a list of such pictures, in [0,1]
-    titles=None, # one per column
+    titles=(), # one per column
     size:float=1.6, # inches per picture
 ):
     "Draw rows of pictures, their names on the left"
-    n = max(len(o) for o in rows.values())
-    fig, axs = plt.subplots(len(rows), n, figsize=(size*n + .4, size*len(rows) + .2), squeeze=False, layout='constrained')
-    for (name,row),axr in zip(rows.items(), axs):
-        for ax,im in zip(axr, row): _draw(ax, im)
-        for ax in axr[len(row):]: ax.set_axis_off()
-        axr[0].set_ylabel(name)
-    for ax,title in zip(axs[0], titles or ()): ax.set_title(title, fontsize=9)
+    for ax,name in zip(_draw(list(rows.values()), titles, size, .4)[:, 0], rows): ax.set_ylabel(name)
 
-# %% ../nbs/reference/09_sheets.ipynb #118eb7b6
 def show_triplets(
     *columns, # one batch (n,3,H,W) or (n,1,H,W) per column, in [0,1]
     titles=(), # one per column
@@ -46,17 +44,9 @@ def show_triplets(
     size:float=1.6, # inches per picture
 ): # matplotlib axes
     "Draw one row per photo and one column per batch, several rows side by side"
-    k = len(columns)
-    rows = math.ceil(len(columns[0])/n_pairs)
-    fig, axs = plt.subplots(rows, k*n_pairs, figsize=(size*k*n_pairs, size*rows + .2), squeeze=False)
-    for ax in axs.flat: ax.set_axis_off()
-    for j,column in enumerate(columns):
-        for i,im in enumerate(column):
-            ax = axs[i//n_pairs, (i % n_pairs)*k + j]
-            _draw(ax, im)
-            if i < n_pairs and titles: ax.set_title(titles[j])
-    plt.tight_layout(pad=.3)
-    return axs
+    pictures = [im for photo in zip(*columns) for im in photo]
+    n = n_pairs*len(columns)
+    return _draw([pictures[i:i+n] for i in range(0, len(pictures), n)], [*titles]*n_pairs, size)
 
 # %% ../nbs/reference/09_sheets.ipynb #69154b52
 def side_by_side(
@@ -79,7 +69,6 @@ def save_strip(
     "Save pictures side by side in one small file, with all their colour (no chroma subsampling)"
     to_image(torch.cat(list(rgb), -1)[None]).save(file, quality=85, subsampling=0)
 
-# %% ../nbs/reference/09_sheets.ipynb #16f9c8a9
 def greyed(
     file:Path, # a strip
 )->Image.Image: # as large as the strip
@@ -124,9 +113,8 @@ def results_sheet(
 )->Path: # the same file
     "Save a sheet of validation photos: grey, as each colorizer colours them, truth"
     L, ab = [torch.cat(o).as_subclass(torch.Tensor) for o in zip(*dls.valid)]
-    n = min(n, len(L))
-    idxs = [i*len(L)//n for i in range(n)]
-    L, ab = L[idxs], ab[idxs]
+    some = torch.linspace(0, len(L) - 1, min(n, len(L))).long()
+    L, ab = L[some], ab[some]
     cols = {'grey': torch.zeros_like(ab), **{k: c.ab(L).to(L) for k,c in colorizers.items()}, 'truth': ab}
     axs = show_triplets(*[net_to_rgb(L, o).cpu() for o in cols.values()], titles=list(cols), n_pairs=2, size=1.3)
     return save_figure(axs.flat[0], file)

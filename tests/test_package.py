@@ -12,7 +12,7 @@ from fastcore.docments import docments
 
 LIB = Path(__file__).parent.parent/'colorize_nb'
 MODULES = sorted('.'.join(p.relative_to(LIB).with_suffix('').parts) for p in LIB.rglob('*.py') if not p.name.startswith('_'))
-LIGHT = ('color', 'errors', 'files', 'tables', 'gamut', 'photos.formats', 'photos.metadata', 'photos.photo', 'photos.find', 'photos.scans',
+LIGHT = ('color', 'errors', 'files', 'gamut', 'photos.formats', 'photos.metadata', 'photos.photo', 'photos.find', 'photos.scans',
          'models.unet', 'models.patchgan', 'models.pretrained', 'models.perceptual', 'training.losses',
          'inference.colorizer', 'inference.batch', 'inference.hub', 'commands.colorize', 'commands.train', 'commands.demo')
 HEAVY = 'fastai', 'timm', 'matplotlib', 'huggingface_hub'

@@ -16,7 +16,7 @@ from colorize_nb.inference.colorizer import Colorizer
 from colorize_nb.photos.find import find_photos
 from colorize_nb.photos.formats import FORMATS
 from colorize_nb.photos.metadata import is_ours, mark_of, save_photo
-from colorize_nb.photos.photo import Photo, array_to_image, has_color, read_photo, to_tensor
+from colorize_nb.photos.photo import Photo, has_color, open_photo, read_photo, to_tensor
 from colorize_nb.photos.scans import descreened
 
 class Vivid(nn.Module):
@@ -343,7 +343,7 @@ def test_arrays_of_other_numbers(dtype):
     px = np.asarray(GREY)
     x = (px/255).astype(dtype) if 'f' in dtype else (px*np.uint16(257) if dtype == '>u2' else px).astype(dtype)
     assert (np.asarray(Photo(x).rgb(0, 100))[..., 0] == px).all()
-    with pytest.raises(ColorizeError, match='not a picture'): array_to_image(np.full((4, 4), -1, np.int64))
+    with pytest.raises(ColorizeError, match='not a picture'): open_photo(np.full((4, 4), -1, np.int64))
 
 @pytest.mark.parametrize('tint', [(1, 1, 1), (0.75, 0.95, 1.3), (1.2, 1, 0.8)])
 def test_tinted_prints_have_no_colours(tint, tmp_path):

@@ -127,16 +127,15 @@ def in_one_line(
 
 # %% ../../nbs/reference/50_commands.common.ipynb #e1901348
 def _own_outputs():
-    "Have threads of PyTorch sleep while they wait, write names as they are, and print errors to a descriptor that nobody else turns away"
+    "Have threads of PyTorch sleep while they wait, and write names as they are"
     os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
     if hasattr(sys.stdout, 'reconfigure'): sys.stdout.reconfigure(errors='surrogateescape')
-    with suppress(OSError): sys.stderr = open(os.dup(2), 'w', buffering=1, encoding=sys.stderr.encoding, errors='backslashreplace')
 
 def command(
     name:str, # as the user types it
     less:str='', # what else needs less memory
 ):
-    "Make a function a command: its options are checked, errors by design are one line, Ctrl-C is exit code 130, no line gets lost"
+    "Make a function a command: its options are checked, errors by design are one line, Ctrl-C is exit code 130"
     def deco(f):
         @functools.wraps(f)
         def inner(*args, **kwargs):

@@ -20,7 +20,7 @@ from .batches import ReadPhoto, TensorAB, TensorL
 from .hints import draw_hints
 from .resumable import ResumableDL
 from ..photos.photo import read_photo
-from ..tables import bytes_to_net
+from ..gamut import bytes_to_net
 
 # %% ../../nbs/reference/14_data.aged.ipynb #e09f4978
 def mix_channels(px, rng)->np.ndarray: # from (h,w,3) uint8 to (h,w) in [0,1]

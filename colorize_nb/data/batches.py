@@ -23,9 +23,9 @@ from pathlib import Path
 from ..color import net_to_rgb, rgb_to_lab
 from .cache import PhotoCache
 from ..photos.find import find_photos
-from ..photos.photo import open_photo, read_photo
+from ..photos.photo import MIN_COLOR, open_photo, read_photo
 from ..sheets import show_triplets
-from ..tables import bytes_to_net
+from ..gamut import bytes_to_net
 
 # %% ../../nbs/course/02_data.batches.ipynb #e6e8b1f0
 def _crop_pixels(x, side, left, top, size):
@@ -93,7 +93,7 @@ def _chroma_or_none(fn):
 
 def scan_photos(
     files, # photos
-    min_chroma:float=2.3, # below this mean chroma a photo counts as grey
+    min_chroma:float=MIN_COLOR['train'], # below this mean chroma a photo counts as grey
 )->tuple: # three lists of files: colour, grey, unreadable
     "Sort files into colour photos, grey ones, and those that can't be read, keeping their order"
     measured = parallel(_chroma_or_none, files, n_workers=defaults.cpus, threadpool=True, progress=len(files) > 2000)
@@ -148,7 +148,7 @@ def colorization_dls(
     valid_pct:float=0.1, # fraction that validates, unless the folder has `train` and `valid` inside
     seed:int=42, # of the split
     min_scale:float=0.8, # smallest random square, as a fraction of the shorter side
-    min_chroma:float=2.3, # photos with less colour than this (mean chroma, Lab units) are left out
+    min_chroma:float=MIN_COLOR['train'], # photos with less colour than this (mean chroma, Lab units) are left out
     repeats:int=1, # how often a training photo appears in an epoch, each time cropped anew
     cache=None, # a folder for a `PhotoCache`, so that each photo is decoded once; None: decode in every epoch
     **kwargs, # of fastai's `DataBlock.dataloaders`: `num_workers`, `device`, …

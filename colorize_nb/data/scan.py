@@ -22,7 +22,7 @@ from .cache import cache_key
 from ..errors import ColorizeError
 from ..files import whole
 from ..photos.find import find_photos
-from ..photos.photo import read_photo
+from ..photos.photo import MIN_COLOR, read_photo
 
 # %% ../../nbs/reference/16_data.scan.ipynb #282502f1
 def photo_stats(fn)->tuple: # mean chroma and 64-bit difference hash of a photo's middle square; (-1, 0) if it can't be read
@@ -95,7 +95,7 @@ def choose_photos(
     cache:Path, # see `scan`
     skip:tuple=('Faces_easy',), # names of folders in them that are left out
     hold:int=20, # every 20th photo is held out, see `is_held`
-    min_chroma:float=5., # photos of less colour (mean chroma, Lab units) don't train
+    min_chroma:float=MIN_COLOR['recipe'], # photos of less colour (mean chroma, Lab units) don't train
     max_unreadable:float=0.1, # the largest fraction of the photos that may be unreadable
     say=print, # takes a line about each such photo
     **kwargs # of `scan`: `workers`, `wif`

@@ -20,7 +20,7 @@ from pathlib import Path
 from torch.utils.data import IterableDataset
 from .batches import PhotoBlock, mean_chroma, scan_photos
 from ..photos.find import IMAGE_EXTENSIONS, find_photos
-from ..photos.photo import read_photo
+from ..photos.photo import MIN_COLOR, read_photo
 from ..errors import ColorizeError, need
 
 # %% ../../nbs/reference/13_data.stream.ipynb #aafd4563
@@ -201,7 +201,7 @@ def stream_dls(
     size:int=128, # side of the squares, pixels
     bs:int=16, # photos per batch, in each rank
     min_scale:float=0.8, # smallest random square, as a fraction of the shorter side
-    min_chroma:float=2.3, # photos with less colour than this (mean chroma, Lab units) are left out
+    min_chroma:float=MIN_COLOR['train'], # photos with less colour than this (mean chroma, Lab units) are left out
     max_valid:int=1000, # of a validating stream, so many photos are kept
     num_workers:int=None, # processes that read; at most one per shard; default: one per core, at most 16
     **kwargs, # of fastai's `DataBlock.dataloaders`: `device`, …

@@ -21,7 +21,7 @@ from .metrics import colorfulness, delta_colorfulness, frechet_distance, lpips, 
 from ..gamut import lab_to_gamut
 from ..inference.upsampling import ChromaUpsampler, working_size
 from ..models.pretrained import EfficientNetLite0, load_imagenet
-from ..photos.photo import Photo, open_photo, to_tensor
+from ..photos.photo import MIN_COLOR, Photo, open_photo, to_tensor
 from ..sheets import save_figure, show_triplets
 
 # %% ../../nbs/reference/30_evaluation.folder.ipynb #bbf23bfe
@@ -34,9 +34,6 @@ def read_square(
     s = min(img.size)
     x, y = (img.width - s)//2, (img.height - s)//2
     return to_tensor(Photo(img.crop((x, y, x+s, y+s))).shrink((size, size)))[0]
-
-# %% ../../nbs/reference/30_evaluation.folder.ipynb #ba813604
-MIN_COLOR = 8. # photos of a smaller `colorfulness` are left out
 
 # %% ../../nbs/reference/30_evaluation.folder.ipynb #17bec96e
 class ColorPhotos:
@@ -62,7 +59,7 @@ class ColorPhotos:
         except ColorizeError as e:
             self.unreadable[str(file)] = one_line(e)
             return None
-        if colorfulness(x[None]) >= MIN_COLOR: return x
+        if colorfulness(x[None]) >= MIN_COLOR['evaluate']: return x
         self.dull.append(str(file))
 
     def __iter__(self):

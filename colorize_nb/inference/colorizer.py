@@ -24,7 +24,7 @@ from safetensors import torch as blocks
 from torch import Tensor, nn
 from ..color import TO_XYZ, rgb_to_net
 from ..errors import ColorizeError
-from ..gamut import linear_in_gamut
+from ..gamut import BYTE, LINEAR, ROOT, linear_in_gamut, look_up
 from .hints import MAX_HINTS, hint_map, hints_inside
 from .hub import push_to_hub as publish
 from .upsampling import ChromaUpsampler, working_size
@@ -34,7 +34,6 @@ from ..photos.formats import shallow
 from ..photos.metadata import KEPT
 from ..photos.photo import Photo, as_photo, bands, to_tensor
 from ..photos.scans import frame_box
-from ..tables import BYTE, LINEAR, ROOT, look_up
 
 # %% ../../nbs/reference/22_inference.colorizer.ipynb #f9d5126d
 def _lightness(
