@@ -14,7 +14,7 @@ from colorize_nb.commands.video import colorize_video
 from colorize_nb.errors import ColorizeError
 from colorize_nb.inference import video
 from colorize_nb.inference.colorizer import Colorizer
-from colorize_nb.inference.steady import FilmColorizer, Steady
+from colorize_nb.inference.steady import FilmColorizer, TemporalFilter
 from colorize_nb.inference.film import add_pictures, encode, frames_of, open_film
 from colorize_nb.inference.video import color_film
 from colorize_nb.inference.upsampling import box_mean
@@ -332,7 +332,7 @@ def test_flicker_is_halved_and_a_cut_begins_anew():
     frames = list(pictures(12))
     assert changes(0.85, frames)[3:].mean() < changes(0., frames)[3:].mean()/2
     before, after = (2*torch.from_numpy(np.array(o.convert('L'))/255).float()[None, None] - 1 for o in pictures(2, cut=1))
-    steady, ab = Steady(1.), torch.ones(1, 2, 48, 64)
+    steady, ab = TemporalFilter(1.), torch.ones(1, 2, 48, 64)
     steady(before, lambda L: ab)
     assert steady(before, lambda L: 0*ab)[1].mean() > 0.99
     assert torch.equal(steady(after, lambda L: 0*ab)[1], 0*ab)
