@@ -1,5 +1,5 @@
 "colorize-video: times, sound, chapters and size as they were, a kill or Ctrl-C loses nothing, what is not ours is never replaced"
-import subprocess, sys, time
+import re, subprocess, sys, time
 from fractions import Fraction
 
 import numpy as np
@@ -301,7 +301,7 @@ def test_interlaced_film_is_deinterlaced_and_that_is_said(colorizer, tmp_path, c
     source, out = write_interlaced(tmp_path/'in.mkv'), tmp_path/'out.mkv'
     with av.open(str(source)) as film: before = [o.to_ndarray(format='rgb24') for o in film.decode(film.streams.video[0])]
     assert colorize_video(str(source), str(out), weights=str(colorizer.save(tmp_path/'weights'))) == 0
-    assert 'in.mkv: interlaced, so it is deinterlaced' in capsys.readouterr().err
+    assert re.fullmatch(r"(colorize-video: .*\n)?colorize-video: .*in.mkv: interlaced, so it is deinterlaced \(bwdif\)\n", capsys.readouterr().err), 'a log has no bar'
     after = shown(out)
     assert [t for _,t in after] == [24*i for i in range(10)]
     assert np.mean([*map(combs, before)]) > 3 and np.mean([combs(o) for o,_ in after]) < .5

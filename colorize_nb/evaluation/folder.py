@@ -116,14 +116,8 @@ SCORES = {k: f for k,(f,*_) in FIGURES.items() if f not in (None, lpips)}
 
 # %% ../../nbs/reference/30_evaluation.folder.ipynb #a2fdb6fc
 @torch.inference_mode()
-def score_batch(
-    colorizer, # a `Colorizer`
-    rgb:Tensor, # true colours in [0,1], (B,3,H,W)
-    saturations=(1.,), # strengths of the colours
-    extractor=efficientnet_features, # RGB (B,3,H,W) -> features (B,D); None: no features
-    scores=SCORES, # name -> function of (prediction, truth) -> (B,)
-)->dict: # name of the row -> name of a score, or 'features' -> (B,...)
-    "Compute all figures of each picture"
+def score_batch(colorizer, rgb, saturations=(1.,), extractor=efficientnet_features, scores=SCORES):
+    "Compute all figures of each picture: name of the row -> name of a score, or 'features' unless the extractor is None -> (B,...)"
     res = {}
     for row,x in color_rows(colorizer, rgb, saturations).items():
         res[row] = {name: f(x, rgb) for name,f in scores.items()}

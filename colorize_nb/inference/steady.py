@@ -18,11 +18,8 @@ from .upsampling import ChromaUpsampler, box_mean, working_size
 from ..photos.photo import Photo, to_tensor
 
 # %% ../../nbs/reference/24_inference.steady.ipynb #1517dcfb
-def find_motion(
-    L0:Tensor, # (1,1,h,w) in [-1,1], the frame before
-    L1:Tensor, # (1,1,h,w) in [-1,1], this frame
-)->Tensor: # (1,2,h,w): how far right and down of each pixel of `L1` its content was in `L0`, pixels
-    "Optical flow, computed at half the size"
+def find_motion(L0, L1):
+    "Optical flow, computed at half the size: how far right and down of each pixel of `L1` (1,1,h,w) its content was in `L0`, pixels, (1,2,h,w)"
     from skimage.registration import optical_flow_ilk
     if min(L1.shape[-2:]) < 32: return torch.zeros(1, 2, *L1.shape[-2:])
     small = [F.avg_pool2d(o - o.mean(), 2)[0, 0].numpy() for o in (L1, L0)]  # the whole picture may be brighter
@@ -91,9 +88,10 @@ class TemporalFilter:
 
 # %% ../../nbs/reference/24_inference.steady.ipynb #std00016
 def _without_grain(L, noise):
-    "Non-local means"
+    "Non-local means; of what they take away, which is texture too, a part stays"
     from skimage.restoration import denoise_nl_means
-    return torch.from_numpy(denoise_nl_means(L[0, 0].numpy(), patch_size=5, patch_distance=6, h=0.8*noise, sigma=noise))[None, None]
+    smooth = torch.from_numpy(denoise_nl_means(L[0, 0].numpy(), patch_size=5, patch_distance=6, h=0.8*noise, sigma=noise))
+    return torch.lerp(L, smooth, 0.7)
 
 # %% ../../nbs/reference/24_inference.steady.ipynb #vid00015
 class FilmColorizer:
