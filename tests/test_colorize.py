@@ -1,5 +1,5 @@
 "colorize as people meet it: pipes, interrupts, full disks, names that are wrong or odd, and not a line lost"
-import errno, io, os, pty, re, signal, subprocess, sys
+import errno, io, os, pty, re, signal, subprocess, sys, termios
 from pathlib import Path
 
 import numpy as np
@@ -150,6 +150,7 @@ def test_an_interrupt_says_how_to_go_on(signum, weights, tmp_path):
     for i in range(30): grey(tmp_path/f'{i:02}.png', (1200, 1000), seed=i)
     args = EXE, '.', '--weights', weights, '--out', 'out'
     term, there = pty.openpty()
+    termios.tcsetwinsize(there, (24, 80))
     p = subprocess.Popen(args, cwd=tmp_path, env=ENV, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=there)
     first = [p.stdout.readline() for _ in range(2)]
     p.send_signal(signum)

@@ -333,8 +333,8 @@ def test_flicker_is_halved_and_a_cut_begins_anew():
     assert changes(0.85, frames)[3:].mean() < changes(0., frames)[3:].mean()/2
     before, after = (2*torch.from_numpy(np.array(o.convert('L'))/255).float()[None, None] - 1 for o in pictures(2, cut=1))
     steady, ab = TemporalFilter(1.), torch.ones(1, 2, 48, 64)
-    steady(before, lambda L: ab)
-    assert steady(before, lambda L: 0*ab)[1].mean() > 0.99
+    for _ in range(9): steady(before, lambda L: ab)
+    assert steady(before, lambda L: 0*ab)[1].mean() > 0.89, 'a tenth of ten frames'
     assert torch.equal(steady(after, lambda L: 0*ab)[1], 0*ab)
 
 class Nervous(torch.nn.Module):
@@ -356,9 +356,7 @@ def test_grain_does_not_change_the_colours(monkeypatch):
     assert np.abs(colours(0) - clean).mean() < .5, 'a film without grain is seen as it is'
     assert now < far()/2
 
-def test_importing_needs_no_pyav():
-    code = "import sys; sys.modules['av'] = None\nimport colorize_nb.commands.video, colorize_nb.inference.video\n" \
-           "from colorize_nb.errors import NotInstalled\ntry: colorize_nb.commands.video.colorize_video('a.mp4', 'b.mp4')\n" \
-           "except Exception as e: print(e)"
-    says = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True).stdout
-    assert "av is not installed: pip install '.[video]'" in says
+def test_without_pyav_it_is_said(monkeypatch):
+    assert 'av' not in vars(video) | vars(sys.modules[open_film.__module__]), 'it is imported only when a film is asked for'
+    monkeypatch.setitem(sys.modules, 'av', None)
+    with pytest.raises(CliError, match=r"av is not installed: pip install '.\[video\]'"): colorize_video('a.mp4', 'b.mp4')

@@ -26,7 +26,7 @@ from ..color import TO_XYZ, rgb_to_net
 from ..errors import ColorizeError
 from ..gamut import linear_in_gamut
 from .hints import MAX_HINTS, hint_map, hints_inside
-from .hub import push_to_hub as publish
+from .hub import push_to_hub
 from .upsampling import ChromaUpsampler, working_size
 from .weights import build_model, find_weights, read_weights, save_model
 from ..models.register import ARCHS
@@ -242,10 +242,7 @@ def save(self:Colorizer,
     return save_model(self.model, self.size, path, half)
 
 # %% ../../nbs/reference/22_inference.colorizer.ipynb #03cf7753
-@patch
-def push_to_hub(self:Colorizer, repo:str, **kwargs)->str:
-    "Publish weights and a model card as `repo`, such as user/name, on the Hugging Face Hub: see `push_to_hub` of `inference.hub`"
-    return publish(self, repo, **kwargs)
+Colorizer.push_to_hub = push_to_hub
 
 # %% ../../nbs/reference/22_inference.colorizer.ipynb #ef4d7b79
 @patch(cls_method=True)

@@ -88,10 +88,10 @@ class TemporalFilter:
 
 # %% ../../nbs/reference/24_inference.steady.ipynb #std00016
 def _without_grain(L, noise):
-    "Non-local means; of what they take away, which is texture too, a part stays"
+    "Non-local means, as far as what they take away is grain: of about 0.02 of it is texture"
     from skimage.restoration import denoise_nl_means
     smooth = torch.from_numpy(denoise_nl_means(L[0, 0].numpy(), patch_size=5, patch_distance=6, h=0.8*noise, sigma=noise))
-    return torch.lerp(L, smooth, 0.7)
+    return torch.lerp(L, smooth, noise**2/(noise**2 + 0.02**2))
 
 # %% ../../nbs/reference/24_inference.steady.ipynb #vid00015
 class FilmColorizer:
