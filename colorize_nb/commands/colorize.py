@@ -22,10 +22,8 @@ from ..inference.cluster import check_address
 from ..inference.report import write_report
 
 # %% ../../nbs/reference/51_commands.colorize.ipynb #hnt00001
-def _point(
-    text:str, # x,y,#rrggbb
-)->tuple: # x, y, colour
-    "A hint as a `Colorizer` takes it (`ColorizeError` if it isn't one)"
+def _point(text):
+    "A hint as a `Colorizer` takes it, from x,y,#rrggbb"
     m = re.fullmatch('([0-9]{1,9}),([0-9]{1,9}),(#[0-9a-fA-F]{6})', text)
     if not m: raise ColorizeError(f'--hint is x,y,#rrggbb, such as 640,200,#c02020, not {text!r}')
     return int(m[1]), int(m[2]), m[3]
@@ -75,20 +73,18 @@ def _pixel_limit(pixels):
     from colorize_nb.photos.formats import pixel_limit
     pixel_limit(pixels)
 
-def _run(todo, asked, weights, device, on):
-    "Say what is wrong with a plan, and do it; the number of the signal that ended it, or 0"
+def _run(todo, asked, weights, device, on, report):
+    "Say what is wrong with a plan, do it, and account for all files; the number of the signal that ended it, or 0"
+    start, signum = time.monotonic(), 0
     for o in [*todo.wrong, *(o.says for o in todo.outcomes), *_meant(asked)]: _say(o)
-    if all(o.status != 'waiting' for o in todo.outcomes): return 0
-    colorizer = _colorizer(weights, device, todo.options['hints'])
-    with noting_signals() as note: run(todo, colorizer, on, stopped=lambda: note.signum)
-    return note.signum
-
-def _account(todo, seconds, folder):
-    "Say what became of all files, and write the report into a folder if there is one"
+    if any(o.status == 'waiting' for o in todo.outcomes):
+        colorizer = _colorizer(weights, device, todo.options['hints'])
+        with noting_signals() as note: run(todo, colorizer, on, stopped=lambda: note.signum)
+        signum = note.signum
     _say(left_out(todo.left))
-    if not todo.outcomes: return
-    _say(summary(todo.outcomes, seconds))
-    if folder: print(write_report(todo.outcomes, folder, todo.mark))
+    if todo.outcomes: _say(summary(todo.outcomes, time.monotonic() - start))
+    if todo.outcomes and report: print(write_report(todo.outcomes, _folder(report), todo.mark))
+    return signum
 
 # %% ../../nbs/reference/51_commands.colorize.ipynb #c0105e17
 @command('colorize')
@@ -120,12 +116,11 @@ def colorize(
     if not suffix and not out: raise ColorizeError("--suffix '' needs a folder for the results: --out")
     if on: check_address(on)
     if max_pixels: _pixel_limit(max_pixels)
-    start, format = time.monotonic(), dict(jpeg='jpg', tiff='tif').get(format, format)
+    format = dict(jpeg='jpg', tiff='tif').get(format, format)
     options = dict(saturation=saturation, size=size, hints=[_point(o) for o in hint or []], lenient=lenient, recolor=recolour or recolor, descreen=descreen, quality=quality, depth=depth)
     if '-' in photo:
         if len(photo) > 1 or out or on or compare or report or resume: raise ColorizeError('- stands for one photo in a pipe, whose result goes into the pipe')
         return _pipe(weights, device, format, options)
     todo = plan(photo, out, suffix, format, recursive, resume, compare=compare, **options)
-    signum = _run(todo, photo, weights, 'cpu' if on and device == 'auto' else device, on)
-    _account(todo, time.monotonic() - start, _folder(out or photo[0]) if report else None)
+    signum = _run(todo, photo, weights, 'cpu' if on and device == 'auto' else device, on, report and (out or photo[0]))
     return 128 + signum if signum else int(bool(todo.wrong) or any(o.status in ('failed', 'waiting') for o in todo.outcomes))

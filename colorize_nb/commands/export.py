@@ -10,22 +10,20 @@ __all__ = ['colorize_export']
 # %% ../../nbs/reference/58_commands.export.ipynb #cex00004
 from pathlib import Path
 from typing import Annotated
-from .common import OneOf, Weights, command
+from .common import Weights, command
 from ..errors import need
 
 # %% ../../nbs/reference/58_commands.export.ipynb #cex00007
 @command('colorize-export')
 def colorize_export(
     out:str='colorizer.onnx', # the file, its name ends in .onnx; one that this command wrote is overwritten
-    format:Annotated[str, OneOf(('onnx',))]='onnx', # of the file
     weights:Weights=None,
-    int8:bool=False, # one byte a number for the large weights: half the size, colours a little off
 ):
     "Write the network as a file for onnxruntime, which needs no PyTorch"
     need('onnx', 'export')
     from colorize_nb.inference.colorizer import Colorizer
     from colorize_nb.inference.export import save_onnx
     colorizer = Colorizer.from_pretrained(weights, device='cpu')
-    file = save_onnx(colorizer, Path(out), int8)
+    file = save_onnx(colorizer, Path(out))
     inputs = 'L and hints' if colorizer.takes_hints else 'L'
     print(f'{file}: {file.stat().st_size/1e6:.1f} MB, takes {inputs}, made for {colorizer.size} pixels')

@@ -29,9 +29,10 @@ def colorize_video(
 )->int: # exit code: 0, or 128 + the number of the signal that ended it
     "Colour a film, with colours that stay steady; sound, subtitles and chapters are kept, interlaced pictures deinterlaced"
     need('av', 'video')
+    from tqdm import tqdm
     from colorize_nb.inference.colorizer import Colorizer
     from colorize_nb.inference.video import color_film, film_codec
-    def say(line): print(f'colorize-video: {line}', file=sys.stderr)
+    def say(line): tqdm.write(f'colorize-video: {line}', file=sys.stderr)  # above the bar
     if film_codec() != 'libx264': say('this PyAV has no libx264: the pictures become MPEG-4')
     colorizer = Colorizer.from_pretrained(weights, device=device)
     colorizer.size = size or colorizer.size

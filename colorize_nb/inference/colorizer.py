@@ -26,7 +26,7 @@ from ..color import TO_XYZ, rgb_to_net
 from ..errors import ColorizeError
 from ..gamut import BYTE, LINEAR, ROOT, linear_in_gamut, look_up
 from .hints import MAX_HINTS, hint_map, hints_inside
-from .hub import push_to_hub as publish
+from .hub import push_to_hub
 from .upsampling import ChromaUpsampler, working_size
 from .weights import build_model, find_weights, read_weights, save_model
 from ..models.register import ARCHS
@@ -36,17 +36,13 @@ from ..photos.photo import Photo, as_photo, bands, to_tensor
 from ..photos.scans import frame_box
 
 # %% ../../nbs/reference/22_inference.colorizer.ipynb #f9d5126d
-def _lightness(
-    img:Image.Image, # 8-bit RGB
-)->Tensor: # (H,W): (L* + 16)/116
-    "The lightness of each pixel, by tables"
+def _lightness(img):
+    "(L* + 16)/116 of each pixel of an 8-bit RGB image, (H,W), by tables"
     px = torch.from_numpy(np.array(img)).int()
     return look_up(ROOT, LINEAR.index_select(0, px.flatten()).view(px.shape) @ torch.tensor(TO_XYZ[1]))
 
-def _to_bytes(
-    rgb:Tensor, # (3,H,W) linear light
-)->Image.Image: # 8-bit RGB
-    "An image of linear light, by tables"
+def _to_bytes(rgb):
+    "An 8-bit RGB image of linear light (3,H,W), by tables"
     return Image.merge('RGB', [Image.fromarray(o.numpy()) for o in look_up(BYTE, rgb.clamp(0, 1))])
 
 # %% ../../nbs/reference/22_inference.colorizer.ipynb #61cd95b4
@@ -94,7 +90,7 @@ def paint(
         out.paste(rows, (0, ys[0]))
     for _ in in_threads(band, list(bands(photo.size))): pass
     fits = (photo.img.info.get('icc_profile') or b'')[16:20] == b'RGB '  # a profile of grey, inks or Lab does not describe the result
-    keep = KEPT + ('icc_profile',)*fits
+    keep = [*KEPT, 'icc_profile'] if fits else KEPT
     out.info.update({k: photo.img.info[k] for k in keep if k in photo.img.info})
     return out
 
@@ -158,25 +154,18 @@ def ab(self:Colorizer,
     hints:Tensor=None, # (B,3,H,W), see `hint_map`; None: none
     mirror:bool=None, # as `Colorizer`'s own by default
 )->Tensor: # (B,2,H,W) in [-1,1], float32, on the model's device
-    "The model's colours for a batch (`ColorizeError` if there are hints and it takes none)"
+    "The model's colours for a batch (`ColorizeError` if there are hints and it takes none, or if they aren't finite)"
     if hints is not None and not self.takes_hints: raise ColorizeError('this network takes no hints')
     given = [o.to(self.device) for o in (L, hints) if o is not None]
     ab = self.model(*given).float()
-    if not (self.mirror if mirror is None else mirror): return ab
-    return (ab + self.model(*[o.flip(-1) for o in given]).float().flip(-1))/2
+    if self.mirror if mirror is None else mirror: ab = (ab + self.model(*[o.flip(-1) for o in given]).float().flip(-1))/2
+    if not ab.isfinite().all(): raise ColorizeError("the model's colours are not numbers: its weights are damaged")
+    return ab
 
 # %% ../../nbs/reference/22_inference.colorizer.ipynb #col00009
 if hasattr(os, 'register_at_fork'): os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 MOST_SEEN = 2**23 # pixels that a network looks at; one needs up to half a kilobyte of memory
-
-def _check_number(name, value, least, most):
-    if not (isinstance(value, Real) and least <= value <= most):
-        raise ColorizeError(f'{name} is a number from {least} to {most}, not {value}')
-
-def _check_seen(size):
-    if size[0]*size[1] <= MOST_SEEN: return
-    raise ColorizeError(f'the network would look at {size[0]}x{size[1]} pixels, more than {MOST_SEEN:,}: a smaller size needs less memory')
 
 # %% ../../nbs/reference/22_inference.colorizer.ipynb #col00010
 @patch
@@ -189,12 +178,13 @@ def chromas(self:Colorizer,
     hints:list=None, # see `hint_map`; of one photo only
     mirror:bool=None, # as `Colorizer`'s own by default
 )->list: # of `ChromaUpsampler`
-    "The model's chroma for photos (`ColorizeError` if it isn't finite)"
-    _check_number('saturation', saturation, 0, 10)
-    if size is not None: _check_number('size', size, 16, 2048)
+    "The model's chroma for photos (`ColorizeError` if it isn't finite, or can't be asked for)"
+    for name,value,least,most in (('saturation', saturation, 0, 10), ('size', 16 if size is None else size, 16, 2048)):
+        if not (isinstance(value, Real) and least <= value <= most): raise ColorizeError(f'{name} is a number from {least} to {most}, not {value}')
     if hints and len(photos) > 1: raise ColorizeError('hints are points of one photo, not of a list')
     seen = [working_size(o.size, size or self.size) for o in photos]
-    for o in seen: _check_seen(o)
+    for w,h in seen:
+        if w*h > MOST_SEEN: raise ColorizeError(f'the network would look at {w}x{h} pixels, more than {MOST_SEEN:,}: a smaller size needs less memory')
     given = hint_map(hints, photos[0].size, seen[0]) if hints else None
     res = [None]*len(photos)
     for one in dict.fromkeys(seen):
@@ -202,7 +192,6 @@ def chromas(self:Colorizer,
         for batch in (same[i:i+bs] for i in range(0, len(same), bs)):
             L = torch.cat([rgb_to_net(to_tensor(photos[i].shrink(one)))[0] for i in batch])
             ab = self.ab(L, given, mirror).cpu()
-            if not ab.isfinite().all(): raise ColorizeError("the model's colours are not numbers: its weights are damaged")
             for k,i in enumerate(batch): res[i] = ChromaUpsampler(L[k:k+1], saturation*ab[k:k+1], photos[i].size)
     return res
 
@@ -252,10 +241,7 @@ def save(self:Colorizer,
     return save_model(self.model, self.size, path, half)
 
 # %% ../../nbs/reference/22_inference.colorizer.ipynb #03cf7753
-@patch
-def push_to_hub(self:Colorizer, repo:str, **kwargs)->str:
-    "Publish weights and a model card as `repo`, such as user/name, on the Hugging Face Hub: see `push_to_hub` of `inference.hub`"
-    return publish(self, repo, **kwargs)
+Colorizer.push_to_hub = push_to_hub
 
 # %% ../../nbs/reference/22_inference.colorizer.ipynb #ef4d7b79
 @patch(cls_method=True)

@@ -42,35 +42,19 @@ class _AnySize(nn.Module):
         return self.model(*given)[..., :h, :w]
 
 # %% ../../nbs/reference/26_inference.export.ipynb #exp00012
-def _as_bytes(w):
-    "Weights as whole numbers from -127 to 127, and a scale for each output channel"
-    scale = np.abs(w).reshape(len(w), -1).max(1)/127
-    scale[scale == 0] = 1
-    return np.round(w/scale.reshape(-1, *[1]*(w.ndim - 1))).astype(np.int8), scale.astype(np.float32)
-
-def _pack(graph, int8):
-    "Store the weights of a graph in half precision where that can hold them, with `int8` the large ones of convolutions as bytes"
+def _pack(graph):
+    "Store the weights of a graph in half precision where that can hold them"
     from onnx import TensorProto, helper, numpy_helper
-    first, kept = [], list(graph.node)
-    convs = {o.input[1] for o in kept if o.op_type == 'Conv'}
-    for t in list(graph.initializer):
+    kept, casts = list(graph.node), []
+    for t in graph.initializer:
         w, name = numpy_helper.to_array(t), t.name
-        if w.dtype != np.float32 or w.size < 256: continue
-        if int8 and name in convs and w.size >= 2**14:
-            w, scale = _as_bytes(w)
-            graph.initializer.append(numpy_helper.from_array(scale, f'{name}.scale'))
-            first.append(helper.make_node('DequantizeLinear', [f'{name}.stored', f'{name}.scale'], [name], axis=0))
-        elif np.abs(w).max() < 65_504:
-            w = w.astype(np.float16)
-            first.append(helper.make_node('Cast', [f'{name}.stored'], [name], to=TensorProto.FLOAT))
-        else: continue
-        t.CopyFrom(numpy_helper.from_array(w, f'{name}.stored'))
+        if w.dtype != np.float32 or w.size < 256 or np.abs(w).max() >= 65_504: continue
+        t.CopyFrom(numpy_helper.from_array(w.astype(np.float16), f'{name}.stored'))
+        casts.append(helper.make_node('Cast', [f'{name}.stored'], [name], to=TensorProto.FLOAT))
     del graph.node[:]
-    graph.node.extend(first + kept)
+    graph.node.extend(casts + kept)
 
 # %% ../../nbs/reference/26_inference.export.ipynb #exp00015
-_OPSET = 20 # version of ONNX's operators in the files
-
 def _told(props):
     "What the metadata of an ONNX file say about its colorizer; None if they say nothing of use"
     try: info = json.loads(props['colorizer'])
@@ -99,7 +83,7 @@ def _traced(model, m, takes_hints):
     try:
         with warnings.catch_warnings(action='ignore'), torch.inference_mode():
             torch.onnx.export(_AnySize(model, m).eval(), given, buf := BytesIO(), input_names=[*channels], output_names=['ab'], dynamic_axes=axes,
-                              opset_version=_OPSET, training=torch.onnx.TrainingMode.PRESERVE, dynamo=False)
+                              opset_version=20, training=torch.onnx.TrainingMode.PRESERVE, dynamo=False)
     except (RuntimeError, ValueError, TypeError) as e:
         raise ColorizeError(f"a {type(model).__name__} can't be written as ONNX ({one_line(e)[:200]})") from e
     return onnx.load_from_string(buf.getvalue())
@@ -108,7 +92,6 @@ def _traced(model, m, takes_hints):
 def save_onnx(
     colorizer:Colorizer, # whose network is written
     file:str|Path, # its name ends in .onnx; one of ours is overwritten
-    int8:bool=False, # one byte a number for the large weights, instead of two
 )->Path: # the file
     "Write a colorizer's network as ONNX, whole or not at all (`ColorizeError` if it can't be done)"
     need('onnx', 'export')
@@ -117,7 +100,7 @@ def save_onnx(
     model = copy.deepcopy(getattr(colorizer.model, '_orig_mod', colorizer.model)).cpu().float()
     m = 2**model.config['depth'] if 'depth' in getattr(model, 'config', {}) else 32
     onnx_model = _traced(model, m, colorizer.takes_hints)
-    _pack(onnx_model.graph, int8)
+    _pack(onnx_model.graph)
     onnx_model.doc_string = ''
     info = dict(arch=type(model).__name__, size=colorizer.size, version=1)
     onnx_model.metadata_props.add(key='colorizer', value=json.dumps(info))

@@ -15,10 +15,8 @@ from pathlib import Path
 from ..errors import ColorizeError, one_line, need
 
 # %% ../../nbs/reference/20_inference.hub.ipynb #516d8c91
-def _hub_reason(
-    e:BaseException, # what `huggingface_hub` raised
-)->str: # to end a sentence with
-    "Why the Hub did not do what it was asked, in a few words"
+def _hub_reason(e):
+    "Why the Hub did not do what it was asked, in a few words to end a sentence with, from what its client raised"
     from huggingface_hub import errors
     status = getattr(getattr(e, 'response', None), 'status_code', None)
     where = 'on the Hugging Face Hub'

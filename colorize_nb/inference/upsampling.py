@@ -23,11 +23,8 @@ def working_size(
     return tuple(min(round(s*short/min(size)), short*longest) for s in size)
 
 # %% ../../nbs/course/20_inference.upsampling.ipynb #4e452cc6
-def box_mean(
-    x:Tensor, # (B,C,H,W)
-    r:int=1, # radius: windows are (2r+1) pixels square
-)->Tensor: # (B,C,H,W)
-    "Mean over the window around each pixel; at the border, over the part of the window that exists"
+def box_mean(x, r=1):
+    "Mean of `x` (B,C,H,W) over the window of (2r+1) pixels square around each pixel; at the border, over the part of it that exists"
     return F.avg_pool2d(x, 2*r+1, 1, padding=r, count_include_pad=False)
 
 # %% ../../nbs/course/20_inference.upsampling.ipynb #5cfb25b9
@@ -47,18 +44,13 @@ def chroma_slope(
 
 # %% ../../nbs/course/20_inference.upsampling.ipynb #67a76793
 @lru_cache(8)
-def resize_matrix(
-    n:int, # length in
-    m:int, # length out
-)->Tensor: # (m,n): times a column of length n gives its m values
-    "Bicubic resizing along one dimension, as a matrix"
+def resize_matrix(n, m):
+    "Bicubic resizing along one dimension as a matrix (m,n): times a column of length `n` it gives its `m` values"
     return F.interpolate(torch.eye(n)[None,None], (m, n), mode='bicubic', antialias=True)[0,0]
 
 # %% ../../nbs/course/20_inference.upsampling.ipynb #76698c4d
-def without_zeros(
-    m:Tensor, # (m,n), most of it zero
-)->tuple: # (slice of the columns that are not all zero, these columns)
-    "The part of a matrix between its first and its last column that holds anything"
+def without_zeros(m):
+    "The columns of a matrix from the first to the last that holds anything: where they are, a slice, and they themselves"
     cols = m.any(0).nonzero()
     used = slice(cols.min().item(), cols.max().item() + 1)
     return used, m[:, used]

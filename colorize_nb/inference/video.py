@@ -12,27 +12,23 @@ import json
 import numpy as np
 import os
 import shutil
-import time
 import torch
 from fractions import Fraction
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from torch import Tensor
 from ..errors import ColorizeError, need
 from ..files import whole
-from .batch import Progress, settings_of
+from .batch import progress, settings_of
 from .colorizer import Colorizer
-from .film import add_pictures, check_container, encode, film_codec, frames_of, is_our_film, join, last_time, open_film
+from .film import add_pictures, check_container, encode, film_codec, frames_of, is_our_film, join, open_film
 from .steady import FilmColorizer
 
 # %% ../../nbs/reference/25_inference.video.ipynb #vid00025
 class Segments:
     "The part of a film that is done, in a folder"
-    def __init__(self,
-        folder:Path, # of the segments, made if needed
-        made_with:dict, # settings; JSON
-        resume:bool=False, # go on with what is there
-    ):
+    def __init__(self, folder:Path, made_with:dict, resume:bool=False):
         self.folder = folder
         note = folder/'made_with.json'
         if folder.exists() and not note.exists() and any(folder.iterdir()):
@@ -45,11 +41,10 @@ class Segments:
         with whole(note) as f: f.write(json.dumps(made_with).encode())
 
     @property
-    def files(self)->list: # in order
-        return sorted(self.folder.glob('*.nut'))
+    def files(self): return sorted(self.folder.glob('*.nut'))
 
-    def memory(self)->tuple: # frames that are done; the filter's memory, or None
-        "What the last segment ends with"
+    def memory(self):
+        "What the last segment ends with: how many frames are done, and the filter's memory, or None"
         if not self.files: return 0, None
         with np.load(self.files[-1].with_suffix('.npz')) as o: return int(o['frames']), torch.from_numpy(o['last'])
 
@@ -62,19 +57,8 @@ class Segments:
         with whole(file) as f: f.write(data)
 
 # %% ../../nbs/reference/25_inference.video.ipynb #vid00027
-class FilmProgress(Progress):
-    "A foot line with frames a second and the time left"
-    def step(self, done:int=1):
-        "So many more frames are done"
-        self.i += done
-        rate = self.i/max(time.monotonic() - self.start, 1e-3)
-        left = max(self.n - self.i, 0)/rate
-        self.draw(f'{self.i}/{self.n} frames, {rate:.1f} a second, {left//60:.0f} min {left%60:02.0f} s left')
-
-def count_frames(
-    film, # from `open_film`
-)->int: # 0 if the file does not say
-    "About how many frames there are"
+def count_frames(film):
+    "About how many frames there are; 0 if the file does not say"
     s = film.streams.video[0]
     length = s.duration*s.time_base if s.duration else Fraction(film.duration or 0, 1_000_000)
     return s.frames or round(length*(s.average_rate or 25))
@@ -82,35 +66,28 @@ def count_frames(
 # %% ../../nbs/reference/25_inference.video.ipynb #vid00028
 def _write_segment(frames, film, colour, quality, most, stopped, bar):
     "Colour up to `most` frames into a film in memory; return it and how many there were"
-    av = need('av', 'video')
-    buf = BytesIO()
-    n = 0
-    stream = None
+    av, buf = need('av', 'video'), BytesIO()
+    n, stream = 0, None
     with av.open(buf, 'w', format='nut') as out:
         for img,pts in frames:
             stream = stream or add_pictures(out, film.streams.video[0], img.size, quality)
             out.mux(encode(stream, colour(img), pts))
             n += 1
-            bar.step()
+            bar.update()
             if n == most or stopped(): break
         if stream: out.mux(stream.encode())
     return buf.getvalue(), n
 
-def _skip(frames, n):
-    for _ in range(n): next(frames, None)
-
 def colour_segments(film, parts, colour, quality, stopped, say, most=240):
     "Colour what is left of a film into segments, until it ends or `stopped()`"
-    done, colour.steady.last = parts.memory()
-    frames = frames_of(film, say)
-    bar = FilmProgress(max(count_frames(film) - done, 2))
-    _skip(frames, done)
-    while not stopped():
-        data, n = _write_segment(frames, film, colour, quality, most, stopped, bar)
-        if not n: break
-        done += n
-        parts.write(data, done, colour.steady.last)
-    bar.draw()
+    done, colour.filter.last = parts.memory()
+    frames = islice(frames_of(film, say), done, None)
+    with progress(max(count_frames(film) - done, 0), 'frame') as bar:
+        while not stopped():
+            data, n = _write_segment(frames, film, colour, quality, most, stopped, bar)
+            if not n: break
+            done += n
+            parts.write(data, done, colour.filter.last)
     return done
 
 # %% ../../nbs/reference/25_inference.video.ipynb #vid00031
@@ -121,21 +98,18 @@ def _check_names(source, out):
     if not out.absolute().parent.is_dir(): raise FileNotFoundError(2, 'no such folder', str(out.parent))
     if os.path.lexists(out) and not (out.is_file() and is_our_film(out)):
         raise ColorizeError(f'{out} is there already, and is no result of colorize-video: give the result another name')
-def _never(): return False
-
-def _quiet(line): pass
 
 # %% ../../nbs/reference/25_inference.video.ipynb #vid00032
 def color_film(
     colorizer:Colorizer, # paints the frames
     source:Path, # a film
     out:Path, # .mp4, .m4v, .mov or .mkv; what is there and is no result of ours is not replaced
-    steady:float=0.85, # see `Steady`; 0: frame by frame
+    steady:float=0.85, # see `TemporalFilter`; 0: frame by frame
     saturation:float=1., # strength of the colours, 0 to 10
     quality:int=64, # see `add_pictures`
     resume:bool=False, # go on with what an earlier run left in the folder `x.parts`, for a result `x` of any ending
-    stopped=_never, # a function that is true when it is to end early; what is done is joined then, and stays
-    say=_quiet, # is called with a line that is worth saying
+    stopped=lambda: False, # a function that is true when it is to end early; what is done is joined then, and stays
+    say=lambda line: None, # is called with a line that is worth saying
 )->int: # frames that are done
     "Colour a film; `ColorizeError` if it can't be read, its sound doesn't fit into `out`, or `out` is not ours"
     _check_names(source, out)
@@ -151,6 +125,6 @@ def color_film(
             raise ColorizeError(f'{source} is damaged: {done} of {film.streams.video[0].frames} frames can be read')
     if not parts.files: raise ColorizeError(f'{source}: not one picture in it can be read')
     _check_names(source, out)  # hours have passed
-    with open_film(source) as film: join(film, parts.files, out, last_time(parts.files[-1]) if stopped() else None)
+    with open_film(source) as film: join(film, parts.files, out, stopped())
     if not stopped(): shutil.rmtree(parts.folder)
     return done

@@ -12,7 +12,6 @@ import inspect
 import json
 import torch
 from importlib.resources import files
-from numbers import Real
 from pathlib import Path
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -80,33 +79,23 @@ def read_weights(
         raise ColorizeError(f"cannot use {file}: its header doesn't describe a colorizer") from None
     return info, tensors
 
-# %% ../../nbs/reference/21_inference.weights.ipynb #sch00002
-ENCODERS = ('efficientnet_lite0', 'convnext_atto', 'convnext_nano', 'convnext_tiny', 'efficientnet_b0', 'efficientnetv2_rw_t',
-            'mobilenetv3_large_100', 'regnety_008', 'resnet18', 'resnet34', 'resnet50', 'tf_efficientnet_lite0',
-            'tf_efficientnet_lite1', 'tf_efficientnet_lite2', 'tf_efficientnet_lite3', 'tf_efficientnet_lite4')
-NORMS = 'batch', 'instance', 'group', 'none'
-
 # %% ../../nbs/reference/21_inference.weights.ipynb #sch00003
-def _check_argument(name, value, default):
-    "Raise a `ValueError` unless an argument of a network is of its default's kind, and of a bearable size"
-    most = 16 if name == 'depth' else 4096
-    if name in ('encoder', 'norm'): fits, kind = value in (ENCODERS if name == 'encoder' else NORMS), 'one of a closed list'
-    elif isinstance(default, bool): fits, kind = isinstance(value, bool), 'true or false'
-    elif isinstance(default, int): fits, kind = _is_count(value, 1, most), f'a whole number from 1 to {most}'
-    elif isinstance(default, float): fits, kind = _is_fraction(value), 'a number from 0 to 1'
-    elif isinstance(default, tuple): fits, kind = _is_widths(value), '1 to 8 whole numbers'
-    else: return
-    if not fits: raise ValueError(f'{name} is {kind}, not {str(value)[:40]!r}')
-
-def _is_fraction(o): return isinstance(o, Real) and not isinstance(o, bool) and 0 <= o <= 1
-
-def _is_widths(o): return isinstance(o, (list, tuple)) and 1 <= len(o) <= 8 and all(_is_count(w, 1, 4096) for w in o)
+NAMES = 'batch', 'instance', 'group', 'none', 'efficientnet_lite0' # of norms, and of the encoder
 
 def _check_config(cls, config):
-    "Raise a `ValueError` or `TypeError` unless these are arguments of a network"
-    given = inspect.signature(cls).bind(**config).arguments
-    defaults = {k: p.default for k,p in inspect.signature(cls).parameters.items()}
-    for name,value in given.items(): _check_argument(name, value, defaults[name])
+    "Raise a `ValueError` or `TypeError` unless these are arguments of a network, each of its default's kind and of a bearable size"
+    signature = inspect.signature(cls)
+    for name,value in signature.bind(**config).arguments.items():
+        default, most = signature.parameters[name].default, 16 if name == 'depth' else 4096
+        if isinstance(default, str): fits, kind = value in NAMES, 'one of a closed list'
+        elif isinstance(default, bool): fits, kind = isinstance(value, bool), 'true or false'
+        elif isinstance(default, int): fits, kind = _is_count(value, 1, most), f'a whole number from 1 to {most}'
+        elif isinstance(default, float): fits, kind = type(value) in (int, float) and 0 <= value <= 1, 'a number from 0 to 1'
+        elif isinstance(default, tuple):
+            fits = isinstance(value, (list, tuple)) and 1 <= len(value) <= 8 and all(_is_count(o, 1, most) for o in value)
+            kind = '1 to 8 whole numbers'
+        else: continue
+        if not fits: raise ValueError(f'{name} is {kind}, not {str(value)[:40]!r}')
 
 # %% ../../nbs/reference/21_inference.weights.ipynb #1aea0cbc
 def misfit(
@@ -168,14 +157,12 @@ def shipped_weights(
     folder = Path(str(folder or files('colorize_nb')/'weights'))
     file, sums = folder/'default.safetensors', folder/'SHA256SUMS'
     if not file.is_file():
-        raise ColorizeError('no weights come with this version: colorize-demo makes some in minutes, '
-                            'colorize-train DIR from your own photos')
+        raise ColorizeError('no weights come with this version: colorize-demo makes some in minutes, colorize-train DIR from your own photos')
     want = read_hashes(sums).get(file.name)
     if not want: raise ColorizeError(f'cannot use {file}: {sums.name} beside it has no SHA-256 for it')
     have = sha256(file)
     if have != want:
-        raise ColorizeError(f'cannot use {file}: damaged or replaced, its SHA-256 begins with {have[:8]}, '
-                            f'not {want[:8]}; install the package again')
+        raise ColorizeError(f'cannot use {file}: damaged or replaced, its SHA-256 begins with {have[:8]}, not {want[:8]}; install the package again')
     return file
 
 # %% ../../nbs/reference/21_inference.weights.ipynb #e1ae2da4
