@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Annotated
-from .common import (Between, MaxUnreadable, Precision, SaveEvery, Seed, SkipBad, Workers, check_unused, command, exit_code, ignore_sigint, make_folder,
+from .common import (Between, MaxUnreadable, Precision, SaveEvery, Seed, SkipBad, Workers, check_unused, command, exit_code, ignore_signals, make_folder,
                                          noting_signals)
 from ..errors import ColorizeError, one_line
 
@@ -69,7 +69,7 @@ def recipe(
     with alone_in(out), noting_signals() as note:
         note.where = 'the recipe'
         done = train_recipe(sources, out, stages, From, stop=lambda: note.signum or time.monotonic() >= until, skip=skip, seed=seed, precision=precision, every=60*save_every,
-                            skip_bad=skip_bad, max_unreadable=max_unreadable, say=complain, num_workers=workers, wif=ignore_sigint)
+                            skip_bad=skip_bad, max_unreadable=max_unreadable, say=complain, num_workers=workers, wif=ignore_signals)
     print(out/'model.safetensors', out/'log.csv', sep='\n')
     print(f'Now: colorize PHOTO --weights {out}' if done else 'The recipe is not done yet: the same command goes on with it')
     return exit_code('colorize-recipe', note)

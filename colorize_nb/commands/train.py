@@ -14,7 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated
 from .common import (Between, MaxUnreadable, OneOf, Precision, SaveEvery, Seed, SkipBad, Workers, check_unused, command, count_photos,
-                                         draw_into_files, exit_code, ignore_sigint, make_folder, noting_signals)
+                                         draw_into_files, exit_code, ignore_signals, make_folder, noting_signals)
 from ..errors import ColorizeError
 from ..files import whole
 
@@ -48,7 +48,7 @@ def read_photos(
     from colorize_nb.data.resumable import ResumableDL
     from colorize_nb.data.scan import check_readable
     source = sources[0] if len(sources) == 1 else [f for o in sources for f in find_photos(o)]
-    dls = colorization_dls(source, size, bs, seed=seed, num_workers=workers, wif=ignore_sigint, dl_type=ResumableDL)
+    dls = colorization_dls(source, size, bs, seed=seed, num_workers=workers, wif=ignore_signals, dl_type=ResumableDL)
     print(count_photos(dls), flush=True)
     if advice := few_photos(len(set(dls.train_ds.items)), start): print(advice, flush=True)
     found = len(dls.train_ds) + len(dls.valid_ds) + len(dls.grey) + len(dls.unreadable)

@@ -35,8 +35,8 @@ def look_at(
 # %% ../../nbs/reference/16_data.scan.ipynb #60deb7c8
 def _begin_worker(wif):
     "A process that looks ends when it is told to, whatever its parent does with SIGTERM"
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if wif: wif()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 def survey(
     files:list, # names of photos
