@@ -6,8 +6,8 @@ Docs: https://colorize-nb.github.io/colorize_nb/reference/commands.common.html.m
 
 # %% auto #0
 __all__ = ['Weights', 'Device', 'Saturation', 'Precision', 'Seed', 'Workers', 'SaveEvery', 'SkipBad', 'MaxUnreadable', 'Version',
-           'Between', 'OneOf', 'check_options', 'command', 'noting_signals', 'ignore_signals', 'exit_code',
-           'check_unused', 'make_folder', 'count_photos', 'draw_into_files']
+           'Between', 'OneOf', 'command', 'noting_signals', 'ignore_signals', 'exit_code', 'check_unused',
+           'make_folder', 'count_photos', 'draw_into_files']
 
 # %% ../../nbs/reference/50_commands.common.ipynb #40c21abf
 import difflib
@@ -48,12 +48,8 @@ class OneOf(tuple):
         if value not in self: raise ColorizeError(f"{option} is one of {', '.join(map(str, self))}, not {value!r}")
 
 # %% ../../nbs/reference/50_commands.common.ipynb #d133e4b8
-def check_options(
-    f, # the function behind a command
-    *args, # what it is called with
-    **kwargs # likewise
-):
-    "Raise a `ColorizeError` for the first argument that the marks of its type don't allow"
+def check_options(f, *args, **kwargs):
+    "Raise a `ColorizeError` for the first argument of a call of `f` that the marks of its type don't allow"
     given = inspect.signature(f).bind(*args, **kwargs)
     given.apply_defaults()
     for name,value in given.arguments.items():
@@ -76,10 +72,8 @@ MaxUnreadable = Annotated[float, 'The largest fraction of the photos that may be
 Version = Annotated[bool, 'Show the version and end', {'action':'version', 'version':f'%(prog)s {__version__}'}]
 
 # %% ../../nbs/reference/50_commands.common.ipynb #vers0001
-def leftover(
-    f, # the function behind a command
-)->tuple: # photos that stand behind the options
-    "What the parser did not take (`ColorizeError` if that is no photo: a wrong option, with the one that may be meant)"
+def leftover(f)->tuple:
+    "Photos that stand behind the options, which the parser did not take (`ColorizeError` for a wrong option, with the one that may be meant)"
     params, more = inspect.signature(f).parameters, tuple(sys.argv[1:])
     takes = any(p.kind is p.VAR_POSITIONAL for p in params.values())
     known = [f'--{k.lower().replace("_", "-")}' for k in params]
@@ -91,11 +85,8 @@ def leftover(
 
 # %% ../../nbs/reference/50_commands.common.ipynb #82c49cc2
 @contextmanager
-def in_one_line(
-    name:str, # of the command, as the user types it
-    less:str='', # what else needs less memory
-):
-    "Within this context errors by design become a `CliError` of one line"
+def in_one_line(name, less=''):
+    "Within this context errors by design become a `CliError` of one line, as in `command`"
     with warnings.catch_warnings():
         for o in ('.*torch.jit.script', '.*Disabling autocast', '.*decompression bomb'): warnings.filterwarnings('ignore', o)
         try: yield
