@@ -68,9 +68,9 @@ class Visitor:
     def idle(self): return self.wait(lambda: not self.text('#status'), 'not done')
     def add(self, *files):
         "Drop photos, and wait until the last is done"
-        n = len(self.shown('visit')) + len(files)
+        n = len(self.shown('list')) + len(files)
         self.drop(*files)
-        self.wait(lambda: len(self.all('#visit button')) >= n or self.all('.toast-body'), 'nothing comes')
+        self.wait(lambda: len(self.all('#list button')) >= n or self.all('.toast-body'), 'nothing comes')
         self.idle()
         self.wait(lambda: self.shown('slider') or not [o for o in self.all('#slider') if o.is_displayed()], 'no photo')
         return self
@@ -134,7 +134,7 @@ def test_each_photo_appears_when_it_is_done(visitor, grey):
     names = 'astronaut', 'coffee', 'chelsea', 'china', 'flower', 'rocket'
     seen = []
     visitor.drop(*map(grey, names))
-    visitor.wait(lambda: (seen.append((len(visitor.all('#visit button')), visitor.text('#status'))) or seen[-1] == (6, '')), 'not done')
+    visitor.wait(lambda: (seen.append((len(visitor.all('#list button')), visitor.text('#status'))) or seen[-1] == (6, '')), 'not done')
     while_busy = {n for n,says in seen if re.search('[1-6] of 6', says)}
     assert len(while_busy & {1, 2, 3, 4, 5}) > 2, f'the photos come all at once: {seen}'
     assert 'astronaut' in visitor.shown('slider')[0] + visitor.text('#slider'), 'the first one is looked at'
@@ -185,26 +185,26 @@ def test_numbers_are_clamped(visitor, grey, tmp_path):
 
 def test_settings_for_all(visitor, grey):
     visitor.add(grey('coffee'), grey('chelsea'))
-    before, photos = visitor.shown('slider'), visitor.shown('visit')
+    before, photos = visitor.shown('slider'), visitor.shown('list')
     visitor.all('#strength input[type=range]')[0].send_keys(Keys.HOME)
     visitor.changed('slider', before)
     visitor.click(visitor.all('#same')[0])
-    visitor.wait(lambda: not {*visitor.shown('visit')} & {*photos} and not visitor.text('#status'), 'the other photo stays as it was')
+    visitor.wait(lambda: not {*visitor.shown('list')} & {*photos} and not visitor.text('#status'), 'the other photo stays as it was')
     visitor.add(grey('rocket'))
     for i in (1, 2):
         before = visitor.shown('slider')
-        visitor.click(visitor.all('#visit button')[i])
+        visitor.click(visitor.all('#list button')[i])
         visitor.changed('slider', before)
         assert colorful(visitor.pixels()) == 0, 'without strength it is grey'
 
 def test_photo_is_removed(visitor, grey):
     visitor.add(grey('coffee'), grey('chelsea'))
-    gone, before = visitor.shown('visit')[0], visitor.shown('slider')
+    gone, before = visitor.shown('list')[0], visitor.shown('slider')
     visitor.click(visitor.all('#remove')[0])
-    assert 'chelsea' in visitor.changed('slider', before)[1] and len(visitor.shown('visit')) == 1
+    assert 'chelsea' in visitor.changed('slider', before)[1] and len(visitor.shown('list')) == 1
     with pytest.raises(HTTPError): urlopen(gone)
     visitor.click(visitor.all('#remove')[0])
-    visitor.wait(lambda: not [o for o in visitor.all('#slider, #visit') if o.is_displayed()], 'the last one stays')
+    visitor.wait(lambda: not [o for o in visitor.all('#slider, #list') if o.is_displayed()], 'the last one stays')
 
 def test_photo_with_colours_is_left_alone_unless_asked_for(visitor):
     visitor.add(sample_photos()/'coffee.jpg')
@@ -230,7 +230,7 @@ def test_notes_and_format_of_the_command(visitor, grey, tmp_path):
 
 def test_example_and_limits(visitor):
     said = visitor.text('.gradio-container')
-    assert all(o in said for o in ('JPEG', 'TIFF', '64 MB', '50 million pixels'))
+    assert all(o in said for o in ('JPEG', 'TIFF', '64 MB', '50 megapixels'))
     visitor.click(visitor.all('#example')[0])
     visitor.wait(lambda: visitor.shown('slider'), 'no example')
     assert colorful(visitor.pixels()) > 5
@@ -242,9 +242,9 @@ def test_a_page_loaded_anew_shows_what_was_there(visitor, grey):
     visitor.choose_color()
     before = visitor.changed('slider', before)
     visitor.idle()
-    photos = visitor.wait(lambda: len(o := visitor.shown('visit')) == 2 and o, 'no list')
+    photos = visitor.wait(lambda: len(o := visitor.shown('list')) == 2 and o, 'no list')
     visitor.browser.refresh()
-    visitor.wait(lambda: visitor.shown('visit') == photos and visitor.shown('slider') == before, 'the photos are gone')
+    visitor.wait(lambda: visitor.shown('list') == photos and visitor.shown('slider') == before, 'the photos are gone')
     assert len(visitor.all('#dots i')) == 2, 'hint and point are there'
     visitor.click(visitor.all('#undo')[0])
     visitor.changed('slider', before)
@@ -255,7 +255,7 @@ def test_what_is_no_photo_is_named(visitor, grey, tmp_path):
     visitor.drop(tmp_path/'letter.jpg', tmp_path/'atlas.png', grey('coffee'))
     def said(): return visitor.text('.toast-body')
     visitor.wait(lambda: 'letter.jpg: not an image file' in said() and 'atlas.png: a photo on this page is limited to 50 megapixels' in said(), said())
-    visitor.wait(lambda: len(visitor.shown('visit')) == 1 and visitor.shown('slider'), 'the third is one')
+    visitor.wait(lambda: len(visitor.shown('list')) == 1 and visitor.shown('slider'), 'the third is one')
     assert str(tmp_path) not in said() and 'colorize-app' not in said()
 
 def test_after_a_refusal_the_former_picture_hides(visitor, grey, tmp_path):
@@ -263,7 +263,7 @@ def test_after_a_refusal_the_former_picture_hides(visitor, grey, tmp_path):
     (tmp_path/'letter.jpg').write_text('Dear Sir or Madam')
     visitor.add(tmp_path/'letter.jpg')
     visitor.wait(lambda: not [o for o in visitor.all('#slider') if o.is_displayed()], 'the cup looks as if it were the letter')
-    visitor.click(visitor.all('#visit button')[0])
+    visitor.click(visitor.all('#list button')[0])
     visitor.wait(lambda: [o for o in visitor.all('#slider img') if o.is_displayed()], 'the cup does not come back')
 
 def test_forty_clicks(visitor, grey):
@@ -283,11 +283,11 @@ def test_two_visitors(server, chromium, grey):
     one.here()
     one.add(grey('coffee'))
     two.here()
-    assert not two.shown('visit')
+    assert not two.shown('list')
     two.add(grey('chelsea'))
-    theirs = two.shown('visit')
+    theirs = two.shown('list')
     one.here()
-    ours = one.shown('visit')
+    ours = one.shown('list')
     assert len(ours) == len(theirs) == 1 and not {*ours} & {*theirs}
     urlopen(ours[0]).close()
     one.leave()
@@ -297,18 +297,18 @@ def test_two_visitors(server, chromium, grey):
     two.here()
     two.wait(gone, 'a photo can be fetched after its visit')
     two.add(grey('coffee'))
-    assert len(two.shown('visit')) == 2 and two.shown('visit')[0] == theirs[0]
+    assert len(two.shown('list')) == 2 and two.shown('list')[0] == theirs[0]
     two.leave()
 
 def test_a_second_visitor_waits_for_one_photo(server, chromium, grey):
     many, one = Visitor(chromium, server[0]), Visitor(chromium, server[0])
     many.here()
     many.drop(*map(grey, ('astronaut', 'coffee', 'chelsea', 'china', 'flower', 'rocket', 'motorcycle')))
-    many.wait(lambda: many.all('#visit button'), 'nothing comes')
+    many.wait(lambda: many.all('#list button'), 'nothing comes')
     one.here()
     one.add(grey('coffee'))
     many.here()
-    assert len(many.all('#visit button')) < 7 and many.text('#status'), 'the second visitor waits for all of the first'
+    assert len(many.all('#list button')) < 7 and many.text('#status'), 'the second visitor waits for all of the first'
     many.idle()
     for o in (many, one): o.leave()
 
@@ -316,7 +316,7 @@ def test_history_and_zip(visitor, grey):
     visitor.add(grey('coffee'), grey('chelsea'))
     first = visitor.shown('slider')
     assert 'coffee_colour' in first[1]
-    visitor.click(visitor.all('#visit button')[1])
+    visitor.click(visitor.all('#list button')[1])
     assert 'chelsea_colour' in visitor.changed('slider', first)[1]
     visitor.click(visitor.all('#all')[0])
     file = visitor.browser.downloads/'photos_colour.zip'
@@ -371,21 +371,20 @@ def test_a_picture_whose_visit_has_ended(why, status):
 
 def test_hints_of_one_photo_never_go_to_another(tmp_path, grey, monkeypatch):
     "Another photo is looked at while the first gets another colouring"
-    from colorize_nb.commands.page import Page
-    from colorize_nb.inference import visit as module
+    import gradio as gr
+    from colorize_nb.commands.page import Page, Sessions
+    from colorize_nb.inference import session as module
     from colorize_nb.inference.colorizer import Colorizer
-    page = Page(Colorizer.from_pretrained(), tmp_path)
-    visit = page.visits['x'] = module.Visit(page.colorizer, tmp_path)
-    cup, cat = (visit.add(grey(o)) for o in ('coffee', 'chelsea'))
-    visit.used, was = 0, cat.result
-    hints = module.other_hints
+    with gr.Blocks(): page = Page(Sessions(Colorizer.from_pretrained(), tmp_path))
+    session = page.sessions.begin('x')
+    cup, cat = (session.add(grey(o)) for o in ('coffee', 'chelsea'))
+    was, hints = cat.result, module.other_hints
     def slow(*args):
-        visit.now = cat  # a click on the list, which waits for nothing
+        session.now = cat  # a click on the list, which waits for nothing
         return hints(*args)
     monkeypatch.setattr(module, 'other_hints', slow)
-    _, o = page._visit('x')
-    page._do(visit.another, o)
-    assert o is cup and (cup.turn, len(cup.drawn)) == (1, 3) and (cat.turn, cat.drawn, cat.result) == (0, [], was)
+    page.change(module.Session.another, 'x')
+    assert session.now is cat and (cup.turn, len(cup.drawn)) == (1, 3) and (cat.turn, cat.drawn, cat.result) == (0, [], was)
 
 def test_at_home_with_a_password(tmp_path):
     "`--host`: nothing without the password, the page with it"

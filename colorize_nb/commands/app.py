@@ -20,7 +20,6 @@ import webbrowser
 from pathlib import Path
 from typing import Annotated
 from .common import Between, Device, Weights, command
-from .page import MAX_MB, Page
 from .parts import CSS
 from ..errors import ColorizeError, need
 
@@ -61,7 +60,7 @@ class _Guard:
                 message = dict(message, headers=kept + list(more.items()))
             await send(message)
         try: await self.app(scope, receive, guarded)
-        except RuntimeError as e:  # Starlette's, when a visit ends between a picture's request and its answer
+        except RuntimeError as e:  # Starlette's, when a session ends between a picture's request and its answer
             if not str(e).startswith('File at path'): raise
             await self.say(guarded, 404, b'This picture is gone.')
 
@@ -82,11 +81,10 @@ def serve(
     "Start the page; Gradio must not be imported before"
     gr = _private_gradio(folder)
     from starlette.middleware import Middleware
-    page = Page(colorizer, folder, keep)
+    from colorize_nb.commands.page import MAX_MB, Page, Sessions
     theme = gr.themes.Default(font=['system-ui', 'sans-serif'], font_mono=['ui-monospace', 'monospace'])
     with gr.Blocks(title='colorize_nb', analytics_enabled=False, delete_cache=(600, 86_400), fill_width=True) as blocks:
-        page.layout()
-        page.wire(blocks)
+        Page(Sessions(colorizer, folder, keep)).wire(blocks)
     blocks.queue(max_size=100, api_open=False)
     guard = Middleware(_Guard, password=password)
     blocks.launch(server_name=host or '127.0.0.1', server_port=port, prevent_thread_lock=True, quiet=True, inbrowser=False, share=False, footer_links=[],
@@ -105,14 +103,11 @@ def _until_stopped():
 
 def _check_free(host, port):
     "Raise a `ColorizeError` if a port is taken, or there is no such address here"
-    with socket.socket() as s:
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try: s.bind((host, 0))
-        except OSError: raise ColorizeError(f'--host {host} is no address of this computer: 0.0.0.0 stands for all that it has') from None
-    with socket.socket() as s:
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try: s.bind((host, port or 0))
-        except OSError: raise ColorizeError(f'port {port} is taken: choose another --port, or none') from None
+    for o,says in ((0, f'--host {host} is no address of this computer: 0.0.0.0 stands for all that it has'), (port or 0, f'port {port} is taken: choose another --port, or none')):
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try: s.bind((host, o))
+            except OSError: raise ColorizeError(says) from None
 
 # %% ../../nbs/reference/59_commands.app.ipynb #cap00025
 def _address_at_home():

@@ -6,8 +6,8 @@ Docs: https://colorize-nb.github.io/colorize_nb/reference/commands.common.html.m
 
 # %% auto #0
 __all__ = ['Weights', 'Device', 'Saturation', 'Precision', 'Seed', 'Workers', 'SaveEvery', 'SkipBad', 'MaxUnreadable', 'Version',
-           'Between', 'OneOf', 'check_options', 'command', 'noting_signals', 'ignore_sigint', 'exit_code',
-           'check_unused', 'make_folder', 'count_photos', 'draw_into_files']
+           'Between', 'OneOf', 'command', 'noting_signals', 'ignore_signals', 'exit_code', 'check_unused',
+           'make_folder', 'count_photos', 'draw_into_files']
 
 # %% ../../nbs/reference/50_commands.common.ipynb #40c21abf
 import difflib
@@ -41,34 +41,25 @@ class Between:
         if not self.least <= value: raise ColorizeError(f'{option} must be at least {self.least:,}, not {value}')
         if value > self.most: raise ColorizeError(f'{option} must be at most {self.most:,}, not {value}')
 
-@dataclass(frozen=True)
-class OneOf:
-    "The values of an option, for its `Annotated` type"
-    values:tuple # all that there are
-
-    def check(self, option:str, value:str):
+class OneOf(tuple):
+    "All values of an option, for its `Annotated` type"
+    def check(self, option:str, value):
         "Raise a `ColorizeError` if `value` is another"
-        if value not in self.values: raise ColorizeError(f"{option} is one of {', '.join(map(str, self.values))}, not {value!r}")
+        if value not in self: raise ColorizeError(f"{option} is one of {', '.join(map(str, self))}, not {value!r}")
 
 # %% ../../nbs/reference/50_commands.common.ipynb #d133e4b8
-def check_options(
-    f, # the function behind a command
-    *args, # what it is called with
-    **kwargs # likewise
-):
-    "Raise a `ColorizeError` for the first argument that the marks of its type don't allow"
+def check_options(f, *args, **kwargs):
+    "Raise a `ColorizeError` for the first argument of a call of `f` that the marks of its type don't allow"
     given = inspect.signature(f).bind(*args, **kwargs)
     given.apply_defaults()
     for name,value in given.arguments.items():
-        marks = getattr(f.__annotations__.get(name), '__metadata__', ())
-        values = value if isinstance(value, (list, tuple)) else [value]
-        for mark in marks:
+        for mark in getattr(f.__annotations__.get(name), '__metadata__', ()):
             if not isinstance(mark, (Between, OneOf)): continue
-            for o in values:
+            for o in value if isinstance(value, (list, tuple)) else [value]:
                 if o is not None: mark.check(f'--{name.replace("_", "-")}', o)
 
 # %% ../../nbs/reference/50_commands.common.ipynb #1f67726b
-Weights = Annotated[str, 'What colorize-train or colorize-demo wrote, model.safetensors or its folder, '
+Weights = Annotated[str, 'What colorize-train wrote, model.safetensors or its folder, '
                          'or user/name on the Hugging Face Hub; default: those that come with the package']
 Device = Annotated[str, 'Where the network runs: cpu, cuda, mps, or auto: a GPU where there is one', OneOf(('auto', 'cpu', 'cuda', 'mps'))]
 Saturation = Annotated[float, 'Strength of the colours, 0 is grey', Between(0, 10)]
@@ -81,17 +72,8 @@ MaxUnreadable = Annotated[float, 'The largest fraction of the photos that may be
 Version = Annotated[bool, 'Show the version and end', {'action':'version', 'version':f'%(prog)s {__version__}'}]
 
 # %% ../../nbs/reference/50_commands.common.ipynb #vers0001
-def with_version(
-    f, # the function behind a command
-)->inspect.Signature:
-    "The signature of a command: that of its function, and `--version`"
-    sig = inspect.signature(f)
-    return sig.replace(parameters=[*sig.parameters.values(), inspect.Parameter('version', inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Version)])
-
-def leftover(
-    f, # the function behind a command
-)->tuple: # photos that stand behind the options
-    "What the parser did not take (`ColorizeError` if that is no photo: a wrong option, with the one that may be meant)"
+def leftover(f)->tuple:
+    "Photos that stand behind the options, which the parser did not take (`ColorizeError` for a wrong option, with the one that may be meant)"
     params, more = inspect.signature(f).parameters, tuple(sys.argv[1:])
     takes = any(p.kind is p.VAR_POSITIONAL for p in params.values())
     known = [f'--{k.lower().replace("_", "-")}' for k in params]
@@ -101,22 +83,10 @@ def leftover(
         if o[0] == '-' or not takes: raise ColorizeError(f'{o} is not understood: --help lists all options')
     return more
 
-# %% ../../nbs/reference/50_commands.common.ipynb #6146baf4
-@contextmanager
-def collecting_seldom():
-    "Within this context a command in a terminal searches for garbage less often, and not at all when it ends"
-    if is_cli(): gc.set_threshold(10_000, 20, 50)
-    try: yield
-    finally:
-        if is_cli(): gc.freeze()
-
 # %% ../../nbs/reference/50_commands.common.ipynb #82c49cc2
 @contextmanager
-def in_one_line(
-    name:str, # of the command, as the user types it
-    less:str='', # what else needs less memory
-):
-    "Within this context errors by design become a `CliError` of one line"
+def in_one_line(name, less=''):
+    "Within this context errors by design become a `CliError` of one line, as in `command`"
     with warnings.catch_warnings():
         for o in ('.*torch.jit.script', '.*Disabling autocast', '.*decompression bomb'): warnings.filterwarnings('ignore', o)
         try: yield
@@ -126,8 +96,9 @@ def in_one_line(
             raise CliError(f'{name}: out of memory: a smaller --size needs less{less}') from e
 
 # %% ../../nbs/reference/50_commands.common.ipynb #e1901348
-def _own_outputs():
-    "Have threads of PyTorch sleep while they wait, and write names as they are"
+def _settle_in():
+    "Search for garbage seldom, have threads of PyTorch sleep while they wait, and write names as they are"
+    gc.set_threshold(10_000, 20, 50)
     os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
     if hasattr(sys.stdout, 'reconfigure'): sys.stdout.reconfigure(errors='surrogateescape')
 
@@ -139,9 +110,9 @@ def command(
     def deco(f):
         @functools.wraps(f)
         def inner(*args, **kwargs):
-            if is_cli(): _own_outputs()
+            if is_cli(): _settle_in()
             try:
-                with collecting_seldom(), in_one_line(name, less):
+                with in_one_line(name, less):
                     if is_cli(res): args += leftover(f)
                     check_options(f, *args, **kwargs)
                     return f(*args, **kwargs)
@@ -149,38 +120,42 @@ def command(
                 if not is_cli(): raise
                 print(f'{name}: interrupted', file=sys.stderr)
                 return 128 + signal.SIGINT
-        inner.__signature__ = with_version(f)
+            finally:
+                if is_cli(): gc.freeze()
+        sig = inspect.signature(f)
+        version = inspect.Parameter('version', inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Version)
+        inner.__signature__ = sig.replace(parameters=[*sig.parameters.values(), version])
         res = call_parse(inner, nested=True)
         return res
     return deco
 
-# %% ../../nbs/reference/50_commands.common.ipynb #8a8e4cde
-def end_at_once(signum, frame):
-    "A handler of signals: say so, and end this process without cleaning up"
-    with suppress(Exception): os.write(2, b'interrupted, at once\n')
-    os._exit(128 + signum)
-
 # %% ../../nbs/reference/50_commands.common.ipynb #sign0001
+_HANG_UP = getattr(signal, 'SIGHUP', None)  # not on Windows
+_ENDING = [o for o in (signal.SIGINT, signal.SIGTERM, _HANG_UP) if o]
+
 @contextmanager
 def noting_signals():
-    "Within this context the first SIGINT or SIGTERM only sets `signum` of the namespace that it gives; the next one ends a command at once, and elsewhere acts as before"
+    "Within this context SIGINT, SIGTERM or SIGHUP only sets `signum` of the namespace that it gives; a SIGINT after that ends a command at once, and elsewhere acts as before"
     note = SimpleNamespace(signum=0, where='')
-    def restore():
-        for s,h in before.items(): signal.signal(s, h)
+    shown = [o.fileno() for o in (sys.stdout, sys.stderr) if is_cli() and o.isatty()]
+    def end_at_once(signum, frame):
+        with suppress(OSError): os.write(2, b'interrupted, at once\n')
+        os._exit(128 + signum)
     def handler(signum, frame):
-        note.signum = signum
-        restore()
-        if is_cli():
-            for s in before: signal.signal(s, end_at_once)
+        note.signum = note.signum or signum
+        if signum == _HANG_UP:
+            for o in shown: os.dup2(os.open(os.devnull, os.O_WRONLY), o)  # the terminal is gone
+        if signal.SIGINT in before: signal.signal(signal.SIGINT, end_at_once if is_cli() else before[signal.SIGINT])
     main = threading.current_thread() is threading.main_thread()  # elsewhere Python allows no handler
-    before = {s: signal.signal(s, handler) for s in (signal.SIGINT, signal.SIGTERM) if main}
+    before = {s: signal.signal(s, handler) for s in _ENDING if main and signal.getsignal(s) != signal.SIG_IGN}  # nohup ignores
     try: yield note
-    finally: restore()
+    finally:
+        for s,h in before.items(): signal.signal(s, h)
 
 # %% ../../nbs/reference/50_commands.common.ipynb #44b61562
-def ignore_sigint():
-    "Leave Ctrl-C, which a terminal sends to the processes that load photos too, to the training"
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def ignore_signals():
+    "Leave the signals that end a training, and that the processes which load its photos get too, to the training"
+    for s in _ENDING: signal.signal(s, signal.SIG_IGN)
 
 def exit_code(
     name:str, # of the command

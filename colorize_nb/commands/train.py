@@ -19,7 +19,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated
 from .common import (Between, MaxUnreadable, OneOf, Precision, SaveEvery, Seed, SkipBad, Workers, command, count_photos,
-                                         draw_into_files, exit_code, ignore_sigint, make_folder, noting_signals)
+                                         draw_into_files, exit_code, ignore_signals, make_folder, noting_signals)
 from ..errors import ColorizeError, one_line
 
 # %% ../../nbs/reference/52_commands.train.ipynb #fin00001
@@ -112,11 +112,11 @@ def train_stages(
     from colorize_nb.training.recipe import train_recipe
     note.where = f'the recipe {o.recipe}'
     train, held = choose_photos(sources, out/'scan.npz', o.skip, 20 if o.recipe == 'full' else 10, max_unreadable=max_unreadable, say=complain,
-                                workers=defaults.cpus if workers is None else workers, wif=ignore_sigint)
+                                workers=defaults.cpus if workers is None else workers, wif=ignore_signals)
     n = sum(map(len, train.values()))
     if advice := few_photos(n, o.From): print(advice, flush=True)
     few = train_recipe(train, held, out, chosen_stages(o, n), o.From, stop, seed=o.seed, precision=o.precision, say=complain,
-                       options=vars(o), num_workers=workers, wif=ignore_sigint, **guards)
+                       options=vars(o), num_workers=workers, wif=ignore_signals, **guards)
     files = before_and_after(few, o.From, out) if few and o.recipe == 'finetune' else []
     return bool(few), [out/'model.safetensors', out/'log.csv', *files]
 
@@ -144,7 +144,7 @@ def read_photos(
     from colorize_nb.data.scan import check_readable
     from colorize_nb.data.stream import stream_dls
     from colorize_nb.photos.find import find_photos
-    given = dict(size=o.size, bs=o.bs, num_workers=workers, wif=ignore_sigint, device=device)
+    given = dict(size=o.size, bs=o.bs, num_workers=workers, wif=ignore_signals, device=device)
     if is_stream(sources[0]): return stream_dls(as_stream(sources), o.valid and as_stream([o.valid]), min(o.pictures or 0, EPOCH), **given)
     source = sources[0] if len(sources) == 1 and not o.skip else [f for s in sources for f in find_photos(s) if not set(f.parts) & set(o.skip)]
     dls = colorization_dls(source, seed=o.seed, dl_type=None if device else ResumableDL, **given)

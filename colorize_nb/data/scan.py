@@ -35,8 +35,8 @@ def photo_stats(fn)->tuple: # mean chroma and 64-bit difference hash of a photo'
 # %% ../../nbs/reference/16_data.scan.ipynb #60deb7c8
 def _begin_process(wif):
     "A process that looks at photos ends when it is told to, whatever its parent does with SIGTERM"
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if wif: wif()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 def scan(
     files:list, # names of photos

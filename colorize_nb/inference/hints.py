@@ -16,10 +16,8 @@ from ..color import rgb_to_net
 from ..errors import ColorizeError
 
 # %% ../../nbs/reference/29_inference.hints.ipynb #hin00002
-def read_color(
-    color:str|tuple, # '#rrggbb', or red, green and blue from 0 to 255
-)->tuple: # three integers from 0 to 255
-    "A colour as numbers (`ColorizeError` if it isn't one)"
+def read_color(color)->tuple:
+    "A colour, '#rrggbb' or three numbers, as three integers from 0 to 255 (`ColorizeError` if it isn't one)"
     if isinstance(color, str) and re.fullmatch('#[0-9a-fA-F]{6}', color): return tuple(bytes.fromhex(color[1:]))
     try: rgb = tuple(int(o) for o in color)
     except (TypeError, ValueError, OverflowError): rgb = ()
