@@ -189,10 +189,10 @@ def check_together(o, given, sources): # options as typed, those of `OWN` among 
 def run_recipe(sources, out, options, until, **guards)->int: # exit code
     "Check what can be checked at once, then train until it is done or stopped, and say how to go on"
     o, rank, several = SimpleNamespace(**options), int(os.environ.get('RANK', 0)), int(os.environ.get('WORLD_SIZE', 1)) > 1
-    if o.recipe != 'pix2pix': chosen_stages(o)
     if is_finished(out, options):
         print(f'{out} is finished. Now: colorize PHOTO --weights {out}')
         return 0
+    if o.recipe != 'pix2pix': chosen_stages(o)
     if o.recipe == 'full': check_imagenet()
     draw_into_files()
     make_folder(out)
