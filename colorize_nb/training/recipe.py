@@ -219,13 +219,13 @@ def train_recipe(
     "Train, or train on, until model.safetensors can be written; `ValueError` if there are too few photos"
     train, held = ({k: o for k,o in sets.items() if o} for sets in (train, held))
     device, sizes = torch.device(default_device()), {k: len(o) for k,o in train.items()}
+    set_seed(seed)
+    G, file = trained_network(start) if start else (QuarterUNet.from_imagenet(), None)
+    if not isinstance(G, QuarterUNet): raise ColorizeError(f'{file} holds a {type(G).__name__}, the recipe trains a QuarterUNet')
     if (n := sum(sizes.values())) < 20: raise ValueError(f'only {n} colour photos: the recipe needs 20')
     print(f'{n} colour photos train, {sum(map(len, held.values()))} are held out', flush=True)
     few = [f for o in held.values() for f in random.Random(seed).sample(o, min(len(o), max(1, looked_at//len(held))))]
     if not few: raise ValueError(f'none of {n} photos is held out to judge by: give more')
-    set_seed(seed)
-    G, file = trained_network(start) if start else (QuarterUNet.from_imagenet(), None)
-    if not isinstance(G, QuarterUNet): raise ColorizeError(f'{file} holds a {type(G).__name__}, the recipe trains a QuarterUNet')
     precision = settle(out, precision, G.to(device), device, options=options, stages=[asdict(s) for s in stages], train=sizes, held=len(few))
     def dls_for(s): return aged_dls(train, few, s.size, s.bs, epochs(s)[0], device=device, **kwargs)
     cbs = [EpochLog(out/'log.csv'), ShowEpochs(), Checkpoint(every), StopIfNotFinite(skip_bad), StopWhen(stop)]
