@@ -10,7 +10,8 @@ from two_processes import gradients
 def ranks(run, tmp_path_factory):
     "What `two_processes.py` kept on both ranks, and the folder where it did"
     folder = tmp_path_factory.mktemp('two')
-    run('python', Path(__file__).with_name('two_processes.py'), folder)
+    said = run('python', Path(__file__).with_name('two_processes.py'), folder)
+    (folder/'said').write_text(said)
     return [torch.load(folder/f'{r}.pt', weights_only=True) for r in range(2)], folder
 
 @pytest.mark.parametrize('gan', ['vanilla', 'hinge'])
@@ -46,3 +47,12 @@ def test_a_saved_training_goes_on_the_same(ranks):
     for o in ranks[0]:
         for x, y in zip(o['on'], o['again']):
             for k in x: assert x[k].equal(y[k]), k
+
+def test_the_command_trains_in_two_processes(ranks):
+    "And rank 0 alone writes and speaks"
+    (a, b), folder = ranks
+    assert a['exit'] == b['exit'] == 0
+    assert {o.name for o in (folder/'out').iterdir()} == {'model.safetensors', 'log.csv', 'preview.png', 'results.png', 'losses.png', 'training.json'}
+    rows = [o.split(',') for o in (folder/'out'/'log.csv').read_text().splitlines()]
+    assert len(rows) == 3 and [o[1] for o in rows[1:]] == ['12', '24']  # eleven photos, six a process
+    assert (folder/'said').read_text().count('Now: colorize PHOTO') == 1

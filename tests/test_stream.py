@@ -172,3 +172,18 @@ def test_an_address_runs_no_program_unless_it_may(source, tmp_path, shards):
 def test_the_suffixes_of_photos_everywhere(tmp_path):
     for o in ('jfif', 'jpe'): assert len(list(PhotoStream([tar(tmp_path/f'{o}.tar', [(f'a.{o}', photo(1))])]))) == 1
     assert not list(PhotoStream([tar(tmp_path/'x.tar', [('a.svg', b'no photo')])])) and PhotoStream([tmp_path/'x.tar']).counts['unreadable'] == 0
+
+@pytest.mark.parametrize('kind', ['tar', 'hf'])
+def test_the_command_trains_on_streams(kind, tmp_path, capfd):
+    "From the epoch that was saved last, if it was cut off"
+    from colorize_nb.commands.train import train
+    (tmp_path/'in').mkdir()
+    for i in range(8): (tmp_path/'in'/f'{i}.png').write_bytes(photo(i))
+    shards = [tar(tmp_path/f'{k}.tar', [(f'{i}.png', photo(i)) for i in range(4*k, 4*k + 4)]) for k in range(2)]
+    source = [str(o) for o in shards] if kind == 'tar' else [f'hf:{tmp_path/"in"}']
+    options = dict(recipe='pix2pix', pictures=1000, valid=str(tmp_path/'in'), size=32, bs=100, nf=2, ema=.5, workers=0, precision='fp32', out=str(tmp_path/'out'))
+    assert train(source, minutes=0, **options) == 0 and 'the same command goes on' in capfd.readouterr().out.splitlines()[-1]
+    assert train(source, **options) == 0 and 'Now: colorize PHOTO' in capfd.readouterr().out.splitlines()[-1]
+    rows = (tmp_path/'out'/'log.csv').read_text().splitlines()
+    assert len(rows) == 2 and rows[1].startswith('pix2pix,1100,') and (tmp_path/'out'/'model.safetensors').exists() and not (tmp_path/'out'/'models').exists()
+    assert train(source, **options) == 0 and 'is finished' in capfd.readouterr().out

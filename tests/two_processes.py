@@ -6,7 +6,9 @@ from pathlib import Path
 
 warnings.filterwarnings('ignore', '.*torch.jit.script')
 
+import numpy as np
 import torch
+from PIL import Image
 from fastai.callback.core import Callback
 from fastai.callback.progress import CSVLogger
 from fastai.callback.tracker import SaveModelCallback
@@ -15,6 +17,7 @@ from fastai.data.load import DataLoader
 from fastai.torch_core import distrib_barrier, num_distrib, rank_distrib, set_seed
 
 import colorize_nb.training.devices
+from colorize_nb.commands.train import train as command
 from colorize_nb.models.patchgan import PatchGAN
 from colorize_nb.models.unet import UNet
 from colorize_nb.training.adversary import Adversary
@@ -72,17 +75,26 @@ def train(folder):
         quietly(o, lambda: o.fit(1, lr=1e-3))
     return dict(res, on=weights(learn), again=weights(again))
 
+def photos(folder):
+    "Twelve colour photos"
+    folder.mkdir()
+    for i in range(12):
+        px = np.random.default_rng(i).integers(0, 255, (3, 3, 3), dtype=np.uint8)
+        Image.fromarray(px).resize((48, 40), Image.Resampling.BICUBIC).save(folder/f'{i}.png')
+
 def one(rank, port, folder):
     "What the process of a rank does"
     os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE='2', LOCAL_WORLD_SIZE='2', MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port),
                       ACCELERATE_USE_CPU='true', OMP_NUM_THREADS='1')
     torch.set_num_threads(1)
     res = dict(gradients={k: gradients(4, *k) for k in (('instance', 'vanilla'), ('instance', 'hinge'), ('batch', 'vanilla'))}, **train(folder))
+    res['exit'] = command([str(folder/'photos')], recipe='pix2pix', epochs=2, size=32, bs=2, nf=4, ema=.9, workers=0, precision='fp32', out=str(folder/'out'))
     torch.save(res, folder/f'{rank}.pt')
     distrib_barrier()
     torch.distributed.destroy_process_group()
 
 if __name__ == '__main__':
+    photos(Path(sys.argv[1])/'photos')
     with socket.socket() as s:
         s.bind(('127.0.0.1', 0))
         port = s.getsockname()[1]

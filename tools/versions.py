@@ -1,6 +1,6 @@
 """The oldest or the newest versions that settings.ini admits, in a virtual environment of their own: `python tools/versions.py oldest|newest [--venv FOLDER] [--resolve] [ARGUMENTS OF PYTEST]`
 
-`oldest` asks pip for each requirement's lower bound, and where it has none for whatever fits. What came of the tests is kept for chapter 18. PyTorch alone is several gigabytes:
+`oldest` asks pip for each requirement's lower bound, and where it has none for whatever fits. What came of the tests is kept for the chapter on reliability. PyTorch alone is several gigabytes:
 the environment goes when the tests are done, unless --venv says where it is to stay. With --resolve nothing is installed: pip only says whether the versions fit each other, and which they are."""
 import argparse, json, platform, re, subprocess, sys, tempfile, venv
 from configparser import ConfigParser
@@ -49,7 +49,7 @@ def test(python, args):
     return rc, dict(tests=tests, failed=failures + errors, skipped=skipped)
 
 def keep(which, python, counts):
-    "Write what came of it to the file that chapter 18 shows"
+    "Write what came of it to the file that the chapter on reliability shows"
     have = {o['name'].lower(): o['version'] for o in json.loads(pip(python, 'list', '--format', 'json', capture_output=True).stdout)}
     res = dict(date=date.today().isoformat(), machine=f'{platform.machine()} cpu', python=platform.python_version(), versions={o: have[o] for o in KEPT}, **counts)
     file = ROOT/'nbs'/'runs'/'reliability.json'

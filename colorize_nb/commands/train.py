@@ -23,24 +23,16 @@ from .common import (Between, MaxUnreadable, OneOf, Precision, SaveEvery, Seed, 
 from ..errors import ColorizeError, one_line
 
 # %% ../../nbs/reference/52_commands.train.ipynb #fin00001
-def complain(
-    says:str, # a line
-):
+def complain(says):
     "Say on the error output what is left out or passed over"
     print(f'colorize-train: {says}', file=sys.stderr)
 
-def few_photos(
-    n:int, # photos that train
-    start:str|None, # weights to begin with
-)->str: # a line; empty if there are enough
+def few_photos(n, start)->str: # a line; empty if there are enough
     "Say how many photos make sense"
     if start: return f'{n} photos are few: a hundred of a kind teach its colours, fewer are learnt by heart' if n < 100 else ''
     return f'{n} photos are few to learn from nothing, which takes thousands: --recipe finetune begins with the weights in the package' if n < 2000 else ''
 
-def is_finished(
-    out:Path, # folder to write to
-    options:dict, # as typed
-)->bool: # is all done that is asked for?
+def is_finished(out, options)->bool: # is all done that is asked for?
     "See what is in a folder: a `ColorizeError` if it is somebody else's, or of a training that was asked for something else"
     try: was = json.loads((out/'training.json').read_text(encoding='utf-8'))['options']
     except (OSError, ValueError, KeyError, TypeError): was = None
@@ -63,10 +55,7 @@ def check_imagenet():
     except RuntimeError as e: raise ColorizeError(one_line(e)) from e
     for i in (1, 2): load_lite(i)
 
-def chosen_stages(
-    o, # options as typed
-    n:int=0, # photos that train, for --epochs
-)->tuple: # of `Stage`
+def chosen_stages(o, n=0)->tuple: # of `Stage`; n photos train
     "What is to be done; a `ColorizeError` if nothing is"
     from colorize_nb.training.recipe import FINETUNE, FULL, left, scaled
     stages = FULL if o.recipe == 'full' else FINETUNE
@@ -76,11 +65,7 @@ def chosen_stages(
     return stages
 
 # %% ../../nbs/reference/52_commands.train.ipynb #cmp00002
-def before_and_after(
-    held:list, # photos that were held out
-    start:str, # weights that it began with
-    out:Path, # folder of those that came of it
-)->list: # files: the figures, and a sheet of the photos
+def before_and_after(held, start, out)->list: # files: the figures, and a sheet of the photos
     "Print how good the weights are on photos that did not train, and how good they were; say if they are not better"
     from colorize_nb.evaluation.folder import efficientnet, efficientnet_features, evaluate_files, table, write_results
     from colorize_nb.inference.colorizer import Colorizer
@@ -98,14 +83,7 @@ def before_and_after(
     return write_results(now, colorizer, out)
 
 # %% ../../nbs/reference/52_commands.train.ipynb #cmp00003
-def train_stages(
-    sources:list, # folders of photos, one for each set
-    out:Path, # folder for what is written
-    o, # options as typed
-    stop, # called after each batch: end here?
-    note, # from `noting_signals`
-    workers, max_unreadable, **guards # as for the command
-)->tuple: # is it done? and the files written
+def train_stages(sources, out, o, stop, note, workers, max_unreadable, **guards)->tuple: # is it done? and the files written
     "Train by `FINETUNE` or `FULL`, or go on"
     from fastai.vision.all import defaults
     from colorize_nb.data.scan import choose_photos
@@ -121,7 +99,7 @@ def train_stages(
     return bool(few), [out/'model.safetensors', out/'log.csv', *files]
 
 # %% ../../nbs/reference/52_commands.train.ipynb #8a0f43bd
-def is_stream(source)->bool: return str(source).startswith('hf:') or str(source).endswith('.tar') and '://' not in str(source)
+def is_stream(source:str)->bool: return source.startswith('hf:') or source.endswith('.tar') and '://' not in source
 
 def as_stream(sources):
     "Tar files or a Hugging Face dataset as a `PhotoStream`; other sources as they are"
@@ -131,13 +109,7 @@ def as_stream(sources):
     _, name, *split = sources[0].split(':')
     return PhotoStream(name, **dict(zip(['split'], split)))
 
-def read_photos(
-    sources:list, # folders of photos, or streams
-    o, # options as typed
-    workers:int|None, # processes that read photos
-    max_unreadable:float, # fraction of the photos that may be unreadable
-    device=None, # of this process, if there are several
-): # DataLoaders
+def read_photos(sources, o, workers, max_unreadable, device=None): # DataLoaders
     "Make batches of the photos, and say what is used and what isn't"
     from colorize_nb.data.batches import colorization_dls
     from colorize_nb.data.resumable import ResumableDL
@@ -155,11 +127,7 @@ def read_photos(
     return dls
 
 # %% ../../nbs/reference/52_commands.train.ipynb #14d276c1
-def write_training(
-    learn, # a `ColorLearner` that has been trained
-    title:str, # what the sheet calls it
-    out:Path, # a folder
-)->list: # the files
+def write_training(learn, title, out)->list: # the files
     "Write model.safetensors, and pictures of what it does and how it learnt"
     from colorize_nb.inference.colorizer import Colorizer
     from colorize_nb.sheets import results_sheet, save_figure
@@ -170,25 +138,18 @@ def write_training(
     return [o for o in files if o.exists()]
 
 # %% ../../nbs/reference/52_commands.train.ipynb #48c18566
-def train_pix2pix(
-    sources:list, # folders of photos, or streams
-    out:Path, # folder for what is written
-    o, # options as typed
-    stop, # called after each batch: end here?
-    note, # from `noting_signals`
-    workers, max_unreadable, **guards # as for the command
-)->tuple: # is it done? and the files written
+def train_pix2pix(sources, out, o, stop, note, workers, max_unreadable, **guards)->tuple: # is it done? and the files written
     "Train from the beginning or from a checkpoint, until it is done or stopped, and write what came of it"
     from fastai.torch_core import num_distrib, rank_distrib, set_seed
     from colorize_nb.files import sha256
     from colorize_nb.models.unet import UNet
     from colorize_nb.training.callbacks import Preview
     from colorize_nb.training.checkpoint import resumable_fit
-    from colorize_nb.training.devices import fit_by_epochs, own_device
     from colorize_nb.training.learner import pix2pix_learner
     from colorize_nb.training.progress import EpochLog, ShowEpochs, StopWhen
     from colorize_nb.training.recipe import settle, trained_network
     several = num_distrib() > 1
+    if several or is_stream(sources[0]): from colorize_nb.training.devices import fit_by_epochs, own_device
     dls = read_photos(sources, o, workers, max_unreadable, own_device() if several else None)
     n = max(1, round(o.pictures/(len(dls.train)*dls.train.bs))) if o.pictures else o.epochs or 15
     set_seed(o.seed + rank_distrib())
@@ -210,11 +171,7 @@ def train_pix2pix(
 EPOCH = 20_000  # pictures of a stream between two rows of the log
 OWN = dict(size=128, bs=16, nf=64, gan='vanilla', l1=100., ema=.999, valid=None)  # options of pix2pix, and what they are by default
 
-def check_together(
-    o, # options as typed
-    given:dict, # those of `OWN` that were typed
-    sources:list, # folders of photos, or streams
-):
+def check_together(o, given, sources): # options as typed, those of `OWN` among them, folders or streams
     "Raise a `ColorizeError` if options contradict each other"
     pix2pix, several = o.recipe == 'pix2pix', int(os.environ.get('WORLD_SIZE', 1)) > 1
     if given and not pix2pix: raise ColorizeError(f'--{[*given][0]} belongs to --recipe pix2pix')
@@ -222,26 +179,20 @@ def check_together(
     if o.epochs and o.recipe == 'full': raise ColorizeError('the length of --recipe full is said by --pictures')
     if o.seen and not (o.From and o.recipe == 'full'): raise ColorizeError('--seen belongs to --from and --recipe full: it says what those weights have seen')
     streams = [*map(is_stream, sources)]
-    if any(streams) and not all(streams) or len(sources) > 1 and str(sources[0]).startswith('hf:'): raise ColorizeError('SOURCE is folders, or tar files, or one hf:NAME')
+    if any(streams) and not all(streams) or len(sources) > 1 and sources[0].startswith('hf:'): raise ColorizeError('SOURCE is folders, or tar files, or one hf:NAME')
     if (streams[0] or several) and not pix2pix: raise ColorizeError(f'--recipe {o.recipe} reads folders, in one process; tar files, hf:NAME and accelerate launch are for --recipe pix2pix')
     if streams[0] and not o.pictures: raise ColorizeError('a stream does not know how many photos it has: --pictures says how many to train on')
     if o.minutes is not None and several: raise ColorizeError('--minutes is for one process')
     if o.valid and not streams[0]: raise ColorizeError('--valid belongs to tar files and hf:NAME; of folders a tenth validates')
 
 # %% ../../nbs/reference/52_commands.train.ipynb #run00001
-def run_recipe(
-    sources:list, # folders of photos, or streams
-    out:Path, # folder for what is written
-    options:dict, # as typed
-    until:float, # when to stop, by `time.monotonic`
-    **guards # workers, max_unreadable, every, skip_bad
-)->int: # exit code
+def run_recipe(sources, out, options, until, **guards)->int: # exit code
     "Check what can be checked at once, then train until it is done or stopped, and say how to go on"
     o, rank, several = SimpleNamespace(**options), int(os.environ.get('RANK', 0)), int(os.environ.get('WORLD_SIZE', 1)) > 1
-    if o.recipe != 'pix2pix': chosen_stages(o)
     if is_finished(out, options):
         print(f'{out} is finished. Now: colorize PHOTO --weights {out}')
         return 0
+    if o.recipe != 'pix2pix': chosen_stages(o)
     if o.recipe == 'full': check_imagenet()
     draw_into_files()
     make_folder(out)
@@ -283,8 +234,8 @@ def train(
     max_unreadable:MaxUnreadable=0.1,
 )->int: # exit code: 0, or 128 + the signal that stopped it
     "Train on photos of your own. Ctrl-C ends it early and keeps what was learnt; the same command goes on"
-    sources, own = [source] if isinstance(source, (str, Path)) else [*source], dict(size=size, bs=bs, lr=lr, nf=nf, gan=gan, l1=l1, ema=ema, valid=valid)
-    where = [str(o) if '://' in str(o) or is_stream(o) else str(Path(o).resolve()) for o in sources]
+    sources, own = [*map(str, [source] if isinstance(source, (str, Path)) else source)], dict(size=size, bs=bs, lr=lr, nf=nf, gan=gan, l1=l1, ema=ema, valid=valid)
+    where = [o if '://' in o or is_stream(o) else str(Path(o).resolve()) for o in sources]
     options = dict(source=where, recipe=recipe, pictures=pictures, epochs=epochs, From=From or ('default' if recipe == 'finetune' else None), seen=seen,
                    skip=[*skip], precision=precision, seed=seed)
     check_together(SimpleNamespace(**options, valid=valid, minutes=minutes), {k: v for k,v in own.items() if v is not None}, sources)

@@ -73,9 +73,10 @@ def own_device()->torch.device:
     return need('accelerate', 'distributed').Accelerator().device
 
 class SaveLast(Callback):
-    "Saves all that training needs after each epoch, as last.pth"
+    "Saves all that training needs after each epoch and when it is cancelled, as last.pth"
     order = Checkpoint.order
     def after_epoch(self): self.learn.save('last')
+    after_cancel_fit = after_epoch
 
 def fit_by_epochs(
     learn:ColorLearner, # with an `EpochLog`
@@ -90,5 +91,7 @@ def fit_by_epochs(
         learn.first_epoch = learn.dls.train.epoch = len(learn.epoch_log.rows)
     with learn.distrib_ctx() if num_distrib() > 1 else nullcontext(): fit(learn)
     res = finish(learn)
-    if res[0] and not rank_distrib(): last.unlink()
+    if res[0] and not rank_distrib():
+        last.unlink()
+        learn.forget_checkpoints()
     return res
