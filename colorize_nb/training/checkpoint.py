@@ -143,6 +143,7 @@ def put_back(self:Checkpoint, state):
     for row in self.rows: self.learn.logger(L(row))
     if mbar := getattr(getattr(self.learn, 'progress', None), 'mbar', None): mbar.update(0)  # a bar must begin at its beginning
 
+# %% ../../nbs/reference/40_training.checkpoint.ipynb #place003
 @patch
 def save(self:Checkpoint):
     "Write a checkpoint, unless numbers have become infinite or NaN, and delete old ones"
