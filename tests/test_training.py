@@ -218,11 +218,12 @@ def test_every_loader_can_be_sent_to_another_process(photos, tmp_path):
             set_seed(1)
             assert all(a.equal(b) for a, b in zip(here, there.one_batch(), strict=True))
 
-@pytest.mark.parametrize('how', ['forkserver', 'spawn'])
+@pytest.mark.parametrize('how', ['forkserver', pytest.param('spawn', marks=pytest.mark.slow)])
 def test_workers_that_are_not_forked(how, photos, tmp_path, monkeypatch):
     "Python 3.14's default on Linux, and Windows' and macOS'"
     before = multiprocessing.get_start_method()
     multiprocessing.set_start_method(how, force=True)
+    multiprocessing.set_forkserver_preload(['colorize_nb.training.learner'])  # imported once, not by each process
     try:
         two = learner(photos, tmp_path, dl_type=ResumableDL, workers=2)
         with two.no_bar(): two.fit_pix2pix(1)
