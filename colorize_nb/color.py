@@ -31,8 +31,7 @@ def _mix(x, m):
 def _wide(x, ch, name):
     "`x` (...,`ch`,H,W) as a plain float32 tensor (float64 stays); `ValueError` if it is anything else"
     if not x.is_floating_point() or x.ndim < 3 or x.shape[-3] != ch:
-        raise ValueError(f'{name} must be a float tensor of shape (...,{ch},H,W), '
-                         f'not {x.dtype} of shape {tuple(x.shape)}')
+        raise ValueError(f'{name} must be a float tensor of shape (...,{ch},H,W), not {x.dtype} of shape {tuple(x.shape)}')
     if type(x) is not Tensor: x = x.as_subclass(Tensor)
     return x if x.dtype == torch.float64 else x.float()
 
@@ -89,7 +88,6 @@ def lab_to_net(
     x = _wide(lab, 3, 'lab')
     return (x[...,:1,:,:]/50 - 1).to(lab.dtype), (x[...,1:,:,:]/AB_MAX).to(lab.dtype)
 
-# %% ../nbs/course/01_color.ipynb #f74e9e7f
 def net_to_lab(
     L:Tensor, # lightness in [-1,1], (...,1,H,W)
     ab:Tensor, # chroma in [-1,1], (...,2,H,W), the size of `L`

@@ -24,23 +24,21 @@ from .errors import ColorizeError
 # %% ../nbs/reference/01_files.ipynb #parts001
 _HERE = re.sub(r'\W', '', platform.node())[:32]  # this machine, in the name of a file
 
-def _running(pid):
-    "Is there a process of this number? On Windows, which has no harmless way to ask, yes"
-    if os.name == 'nt': return True
-    try: os.kill(pid, 0)
-    except ProcessLookupError: return False
-    except OSError: pass
-    return True
+def _gone(pid):
+    "Has a process ended? Windows has no harmless way to ask, so there the answer is no"
+    try: os.name == 'nt' or os.kill(pid, 0)
+    except OSError as e: return isinstance(e, ProcessLookupError)
 
 @cache
 def _clear_parts(folder):
     "Delete unfinished files whose process is gone; a folder is searched once by each process"
     for o in folder.glob('.*.part'):
-        if not (m := re.fullmatch(r'\.(\w*)-(\d+)-[0-9a-f]{16}\.part', o.name)): continue
+        if not (m := re.fullmatch(r'\.(\w*)-(\d{1,9})-[0-9a-f]{16}\.part', o.name)): continue
         with suppress(OSError):
-            dead = m[1] == _HERE and not _running(int(m[2]))
+            dead = m[1] == _HERE and _gone(int(m[2]))
             if dead or time.time() - o.lstat().st_mtime > 86400: o.unlink()
 
+# %% ../nbs/reference/01_files.ipynb #a6d10c11
 def _sync_folder(folder):
     "Have the entries of a folder on the disk too"
     if os.name == 'nt': return

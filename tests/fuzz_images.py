@@ -1,4 +1,4 @@
-"""Spoil pictures at random and read them: `python fuzz_images.py TIMES SEED`, or only what they say of themselves: `... about`. Prints as JSON what came of it.
+"""Spoil pictures at random and read them, and others of which only what they say of themselves is spoiled: `python fuzz_images.py SEED FILES ABOUT`. Prints as JSON what came of both.
 
 In a process of its own, because what it looks for are also crashes, endless loops and too much memory."""
 import faulthandler, io, json, random, resource, signal, struct, sys, tempfile, time, warnings, zlib
@@ -111,7 +111,6 @@ def with_metadata():
 def spoil_metadata(times, seed):
     "Whatever is wrong with it, the picture is read, coloured and saved; a damaged layout of a TIFF may be an error"
     rng, tmp, torn, res = random.Random(seed), Path(tempfile.mkdtemp()), [], Counter()
-    torch.set_num_threads(1)
     colorizer, kinds = Colorizer(UNet(nf=2, depth=2), size=16), list(with_metadata())
     for i in range(times):
         fmt, data, spots = kinds[i % len(kinds)]
@@ -128,12 +127,11 @@ def spoil_metadata(times, seed):
             keep = tmp/f'torn{i}.{fmt.lower()}'
             keep.write_bytes(out)
             torn.append(f'{keep}: {type(e).__name__}: {e}'[:300])
-    print(json.dumps(dict(files=times, pictures={o[0]: res[o[0], 'picture'] for o in kinds}, errors={o[0]: res[o[0], 'error'] for o in kinds}, tracebacks=torn)))
+    return dict(files=times, pictures={o[0]: res[o[0], 'picture'] for o in kinds}, errors={o[0]: res[o[0], 'error'] for o in kinds}, tracebacks=torn)
 
-def main(times, seed):
+def spoil(times, seed):
+    "Whatever is wrong with a file, it is a picture or one line, in bounds of time and memory"
     rng, tmp, torn = random.Random(seed), Path(tempfile.mkdtemp()), []
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
     colorizer, kinds, res, slowest = Colorizer(UNet(nf=2, depth=2), size=16), list(seeds()), Counter(), 0.
     for fmt, data in kinds:
         (file := tmp/f'seed.{fmt.lower()}').write_bytes(data)
@@ -155,7 +153,11 @@ def main(times, seed):
             torn.append(f'{keep}: {type(e).__name__}: {e}'[:300])
         slowest = max(slowest, time.process_time() - start)
     signal.setitimer(signal.ITIMER_PROF, 0)
-    print(json.dumps(dict(files=times, pictures={f: res[f, 'picture'] for f in dict(kinds)}, errors={f: res[f, 'error'] for f in dict(kinds)}, out_of_memory=sum(res[f, 'memory'] for f in dict(kinds)),
-                          tracebacks=torn, slowest_seconds=round(slowest, 2), peak_megabytes=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/1024))))
+    return dict(files=times, pictures={f: res[f, 'picture'] for f in dict(kinds)}, errors={f: res[f, 'error'] for f in dict(kinds)}, out_of_memory=sum(res[f, 'memory'] for f in dict(kinds)),
+                tracebacks=torn, slowest_seconds=round(slowest, 2), peak_megabytes=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/1024))
 
-if __name__ == '__main__': (spoil_metadata if sys.argv[3:] == ['about'] else main)(int(sys.argv[1]), int(sys.argv[2]))
+if __name__ == '__main__':
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    seed, files, about = map(int, sys.argv[1:])
+    print(json.dumps([spoil_metadata(about, seed), spoil(files, seed)]))

@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageCms
+from PIL.PngImagePlugin import PngInfo
 from pathlib import Path
 from torch import nn
 
 import colorize_nb
-from colorize_nb.color import rgb_to_lab
+from colorize_nb.color import linear_to_srgb, rgb_to_lab
 from colorize_nb.models.unet import UNet
 from colorize_nb.errors import ColorizeError
 from colorize_nb.inference.colorizer import Colorizer
@@ -379,3 +380,24 @@ def test_no_resolution_is_invented(suffix, colorizer, tmp_path):
     GREY.save(tmp_path/'x.tif')
     out = Image.open(save_photo(colorizer(tmp_path/'x.tif'), tmp_path/f'out{suffix}'))
     assert 282 not in getattr(out, 'tag_v2', {}) and (suffix == '.tif' or 'dpi' not in out.info)
+
+@pytest.mark.parametrize('bits', [8, 16])
+def test_numbers_of_another_gamma_are_light(bits, tmp_path):
+    px = np.asarray(GREY)
+    img = Image.fromarray(px if bits == 8 else px.astype(np.uint16)*257)
+    def seen(gamma, *more):
+        about = PngInfo()
+        for kind, data in ((b'gAMA', gamma.to_bytes(4, 'big')), *more): about.add(kind, data)
+        img.save(tmp_path/'x.png', pnginfo=about)
+        return np.asarray(Photo(tmp_path/'x.png').rgb(0, 100))[..., 0].astype(float)
+    lit = linear_to_srgb(torch.from_numpy(px/255)).numpy()*255
+    assert np.abs(seen(100_000) - lit).max() <= 1 and np.abs(lit - px).mean() > 20  # light itself
+    assert np.array_equal(seen(45_455), px) and np.array_equal(seen(100_000, (b'sRGB', b'\0')), px)  # the usual, and what says that it is sRGB
+
+@pytest.mark.parametrize('said, note', [('hdrgm:Version="1.0"', 'a gain map left out'), ('GCamera:MotionPhoto="1"', 'a film left out')])
+def test_what_lies_behind_a_jpeg_is_said_and_no_longer_announced(said, note, colorizer, tmp_path):
+    xmp = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description dc:title="beach" {said}/></x:xmpmeta>'
+    GREY.save(tmp_path/'x.jpg', xmp=xmp.encode())
+    photo = Photo(tmp_path/'x.jpg')
+    out = Image.open(save_photo(colorizer(photo), tmp_path/'out.jpg'))
+    assert photo.notes == [note] and out.info['xmp'].decode() == xmp.replace(f' {said}', '')

@@ -37,7 +37,6 @@ def _opens(file):
         with warnings.catch_warnings(action='ignore'), open_image(file) as img: return img.format != 'TIFF' or file.suffix.lower() not in RAW
     except Exception: return False  # whatever a decoder raises
 
-# %% ../../nbs/reference/07_photos.find.ipynb #fin00013
 def _walk(folder, recursive, out, left, wrong):
     "Yield the files of a folder, without a folder `out` in it; folders that are not searched are `left`, a line for each that cannot be is `wrong`"
     seen = {out and os.path.realpath(out)} - {os.path.realpath(folder)}

@@ -223,15 +223,6 @@ def _job_bytes(img):
     return img.width*img.height*(2*(own + numbers) + (24 if numbers else 8))
 
 # %% ../../nbs/reference/04_photos.formats.ipynb #for00034
-def _opened(f):
-    "The image in an open file, by a decoder of `FORMATS`"
-    head = f.read(8)
-    f.seek(0)
-    kind = Tiff if head[:4] in PREFIXES else Png if head == b'\x89PNG\r\n\x1a\n' else None
-    if not kind: return Image.open(f, formats=[o for o in FORMATS if o in Image.OPEN])
-    try: return kind(f)
-    except (SyntaxError, IndexError, TypeError, struct.error) as e: raise UnidentifiedImageError(str(e)) from e
-
 def open_image(
     source, # a file name, or a file open for reading
 )->Image.Image: # not decoded yet
@@ -242,7 +233,11 @@ def open_image(
     if named and stat.S_ISFIFO(os.stat(source).st_mode): raise ValueError('not a file')  # a pipe would wait for ever
     f = open(source, 'rb') if named else source  # Pillow gets no name: it would map the file, and forget to turn it
     try:
-        img = _opened(f)
+        head = f.read(8)
+        f.seek(0)
+        kind = Tiff if head[:4] in PREFIXES else Png if head == b'\x89PNG\r\n\x1a\n' else None
+        try: img = kind(f) if kind else Image.open(f, formats=[o for o in FORMATS if o in Image.OPEN])
+        except (SyntaxError, IndexError, TypeError, struct.error) as e: raise UnidentifiedImageError(str(e)) from e
         need, have = _job_bytes(img), _memory_bytes()
         if img.width*img.height > 2*(Image.MAX_IMAGE_PIXELS or np.inf): raise Image.DecompressionBombError
         why = f'need about {need/1e9:.1f} GB of memory, and there are {have/1e9:.1f}' if need > have else f'a side may have {MAX_SIDE}'
@@ -265,22 +260,18 @@ def reading(
     lenient:bool=False, # take what there is of a truncated file
 ):
     "Within this context, whatever an image decoder raises becomes a `ColorizeError` of one line; one thread at a time, as the switch for truncated files is one for all"
-    _reading.acquire()
-    before,ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES,lenient
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings('ignore', module='PIL')
-            yield
-    except FileNotFoundError: raise ColorizeError(f'cannot read {name}: no such file') from None
-    except UnidentifiedImageError:
-        heif = Path(name).suffix.lower() in ('.heic', '.heif', '.hif') and not opens_heif()
-        raise ColorizeError(f'cannot read {name}: ' + ("HEIC needs pip install '.[heif]' in a clone of colorize_nb" if heif else 'not an image file')) from None
-    except Image.DecompressionBombError as e:
-        raise ColorizeError(f'cannot read {name}: more than {2*Image.MAX_IMAGE_PIXELS/1e6:,.0f} million pixels; --max-pixels takes more') from e
-    except ColorizeError: raise
-    except Exception as e:  # whatever a decoder raises
-        why = getattr(e, 'strerror', None) or str(e) or type(e).__name__
-        raise ColorizeError(f'cannot read {name}: ' + ' '.join(why.split())) from e
-    finally:
-        ImageFile.LOAD_TRUNCATED_IMAGES = before
-        _reading.release()
+    with _reading, warnings.catch_warnings():
+        warnings.filterwarnings('ignore', module='PIL')
+        before, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, lenient
+        try: yield
+        except FileNotFoundError: raise ColorizeError(f'cannot read {name}: no such file') from None
+        except UnidentifiedImageError:
+            heif = Path(name).suffix.lower() in FORMATS['HEIF'].suffixes.split() and not opens_heif()
+            raise ColorizeError(f'cannot read {name}: ' + ("HEIC needs pip install '.[heif]' in a clone of colorize_nb" if heif else 'not an image file')) from None
+        except Image.DecompressionBombError as e:
+            raise ColorizeError(f'cannot read {name}: more than {2*Image.MAX_IMAGE_PIXELS/1e6:,.0f} million pixels; --max-pixels takes more') from e
+        except ColorizeError: raise
+        except Exception as e:  # whatever a decoder raises
+            why = getattr(e, 'strerror', None) or str(e) or type(e).__name__
+            raise ColorizeError(f'cannot read {name}: ' + ' '.join(why.split())) from e
+        finally: ImageFile.LOAD_TRUNCATED_IMAGES = before

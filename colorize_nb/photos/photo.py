@@ -115,7 +115,6 @@ def _curve(tag):
     if n < 5: c, d, e, f = 0, -b/a if n > 1 else 0, c, c
     return np.where(x >= d, (a*x + b).clip(0)**g + e, c*x + f).clip(0, 1)
 
-# %% ../../nbs/reference/06_photos.photo.ipynb #pho00013
 class Space:
     "What 16-bit numbers mean: by curves to light, and a matrix to linear sRGB (raises what it likes if a profile is none of these)"
     def __init__(self, icc=None):
