@@ -346,9 +346,9 @@ class Nervous(torch.nn.Module):
 def test_grain_does_not_change_the_colours(monkeypatch):
     def colours(grain):
         rng, film = np.random.default_rng(0), FilmColorizer(Colorizer(Nervous(), size=64))
-        for o in pictures(6, (256, 192)):
-            shown = film(Image.fromarray((np.asarray(o) + rng.normal(0, grain, (192, 256, 1))).clip(0, 255).astype(np.uint8)))
-        return rgb2lab(shown)[..., 1:].reshape(24, 8, 32, 8, 2).mean((1, 3))  # of blocks: rounding hits the pixels of a grainy frame
+        for o in pictures(6, (120, 80)):
+            shown = film(Image.fromarray((np.asarray(o) + rng.normal(0, grain, (80, 120, 1))).clip(0, 255).astype(np.uint8)))
+        return rgb2lab(shown)[..., 1:].reshape(10, 8, 15, 8, 2).mean((1, 3))  # of blocks: rounding hits the pixels of a grainy frame
     clean = colours(0)
     def far(): return np.linalg.norm(colours(20) - clean, axis=-1).mean()
     now = far()
