@@ -361,4 +361,4 @@ def test_importing_needs_no_pyav():
            "from colorize_nb.errors import NotInstalled\ntry: colorize_nb.commands.video.colorize_video('a.mp4', 'b.mp4')\n" \
            "except Exception as e: print(e)"
     says = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True).stdout
-    assert "av is not installed: pip install '.[video]'" in says
+    assert 'av is not installed: pip install ".[video]"' in says

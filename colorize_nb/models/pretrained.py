@@ -122,7 +122,7 @@ def timm_model(
     try:
         import timm
         return timm.create_model(name, **kwargs)
-    except ImportError as e: raise RuntimeError(f"{name} needs timm: pip install '.[pretrained]' in a clone of colorize_nb") from e
+    except ImportError as e: raise RuntimeError(f'{name} needs timm: pip install ".[pretrained]" in a clone of colorize_nb') from e
     except OSError as e: raise RuntimeError(f"the ImageNet weights of {name} can't be fetched from timm's hub: {e}") from e
 
 # %% ../../nbs/course/16_models.pretrained.ipynb #ce0f7489
