@@ -26,7 +26,7 @@ def need(
     "Import a module that a plain installation lacks; `NotInstalled` in one line if it is not there"
     try: return import_module(module)
     except ImportError as e:
-        raise NotInstalled(f"{module.partition('.')[0]} is not installed: pip install '.[{extra}]' in a clone of colorize_nb") from e
+        raise NotInstalled(f'{module.partition(".")[0]} is not installed: pip install ".[{extra}]" in a clone of colorize_nb') from e
 
 # %% ../nbs/reference/00_errors.ipynb #cd722c74
 def printable(

@@ -31,7 +31,7 @@ def run():
     "`run(command, *args, cwd=...)`: a command of this Python's environment, or `python`; fails with the end of what it printed"
     def _run(command, *args, cwd=ROOT, timeout=900, **env):
         exe = sys.executable if command == 'python' else shutil.which(command, path=str(Path(sys.executable).parent))
-        assert exe, f"{command} is not beside {sys.executable}: pip install -e '.[dev]'"
+        assert exe, f"{command} is not beside {sys.executable}: pip install -e \".[dev]\""
         p = subprocess.run([exe, *map(str, args)], cwd=cwd, timeout=timeout, text=True, encoding='utf-8', errors='replace',
                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, **env})
         tail = '\n'.join(p.stdout.splitlines()[-60:])

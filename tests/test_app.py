@@ -14,7 +14,7 @@ from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-pytest.importorskip('gradio', reason="no Gradio here: pip install -e '.[app]'")
+pytest.importorskip('gradio', reason='no Gradio here: pip install -e ".[app]"')
 
 from colorize_nb.data.samples import sample_photos
 from colorize_nb.photos.metadata import mark_of
@@ -25,7 +25,7 @@ def server(tmp_path_factory):
     "The address of a running `colorize-app`, its process, and the temporary folder that it was given"
     tmp = tmp_path_factory.mktemp('tmp')
     exe = shutil.which('colorize-app', path=str(Path(sys.executable).parent))
-    assert exe, f"colorize-app is not beside {sys.executable}: pip install -e '.[dev]'"
+    assert exe, f"colorize-app is not beside {sys.executable}: pip install -e \".[dev]\""
     env = {**os.environ, 'TMPDIR': str(tmp), 'OMP_NUM_THREADS': '1'}
     p = subprocess.Popen([exe, '--no-browser', '--keep', '0.1'], cwd=tmp_path_factory.mktemp('cwd'), env=env, text=True,
                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -139,17 +139,7 @@ def test_each_photo_appears_when_it_is_done(visitor, grey):
     assert len(while_busy & {1, 2, 3, 4, 5}) > 2, f'the photos come all at once: {seen}'
     assert 'astronaut' in visitor.shown('slider')[0] + visitor.text('#slider'), 'the first one is looked at'
 
-def test_strength_and_size(visitor, grey):
-    visitor.add(grey('coffee'))
-    first, before = visitor.pixels(), visitor.shown('slider')
-    visitor.all('#seen input[type=range]')[0].send_keys(Keys.HOME)
-    before = visitor.changed('slider', before)
-    assert np.abs(visitor.pixels() - first).mean() > 1, 'the network sees something else'
-    visitor.all('#strength input[type=range]')[0].send_keys(Keys.HOME)
-    visitor.changed('slider', before)
-    assert colorful(visitor.pixels()) == 0, 'without strength it is grey'
-
-def test_hint_changes_its_region_and_not_the_far_corner(visitor, grey):
+def test_hint_changes_its_region_and_another_colouring_all(visitor, grey):
     visitor.add(grey('coffee'))
     px, before = visitor.pixels(), visitor.shown('slider')
     visitor.point(.55, .62)
@@ -159,20 +149,19 @@ def test_hint_changes_its_region_and_not_the_far_corner(visitor, grey):
     here, corner = moved[118:130, 159:171].mean(), moved[:20, :20].mean()
     assert here > 10 and corner < 3, (here, corner)
     visitor.click(visitor.all('#undo')[0])
-    visitor.changed('slider', before)
-    assert np.abs(visitor.pixels() - px).max() == 0
-
-def test_another_colouring_is_another_and_comes_back(visitor, grey):
-    visitor.add(grey('coffee'))
-    seen, before = [visitor.pixels()], visitor.shown('slider')
+    before, seen = visitor.changed('slider', before), [visitor.pixels()]
     for _ in range(4):
         visitor.click(visitor.all('#another')[0])
         before = visitor.changed('slider', before)
         seen.append(visitor.pixels())
-    assert all(np.abs(o - seen[0]).mean() > 3 for o in seen[1:4]) and np.abs(seen[4] - seen[0]).max() == 0
+    assert all(np.abs(o - px).mean() > 3 for o in seen[1:4]) and np.abs(seen[0] - px).max() == np.abs(seen[4] - px).max() == 0
 
-def test_numbers_are_clamped(visitor, grey, tmp_path):
+def test_strength_and_size(visitor, grey, tmp_path):
     visitor.add(grey('coffee'))
+    first, before = visitor.pixels(), visitor.shown('slider')
+    visitor.all('#seen input[type=range]')[0].send_keys(Keys.HOME)
+    visitor.changed('slider', before)
+    assert np.abs(visitor.pixels() - first).mean() > 1, 'the network sees something else'
     def value(part): return float(visitor.all(f'#{part} input[type=number]')[0].get_attribute('value'))
     def mark():
         address = visitor.wait(lambda: visitor.shown('slider'), 'no photo')[1]
@@ -181,6 +170,7 @@ def test_numbers_are_clamped(visitor, grey, tmp_path):
     for part,typed,used,says in (('seen', 100_000, 512, 'size=512'), ('strength', -5, 0, 'saturation=0.0')):
         visitor.number(part, typed)
         visitor.wait(lambda: says in mark() and value(part) == used, f'{part} is {value(part)}: {mark()}')
+    assert colorful(visitor.pixels()) == 0, 'without strength it is grey'
     assert not visitor.all('.toast-body')
 
 def test_settings_for_all(visitor, grey):
@@ -249,7 +239,7 @@ def test_a_page_loaded_anew_shows_what_was_there(visitor, grey):
     visitor.click(visitor.all('#undo')[0])
     visitor.changed('slider', before)
 
-def test_what_is_no_photo_is_named(visitor, grey, tmp_path):
+def test_what_is_no_photo_is_named_and_hides_the_former(visitor, grey, tmp_path):
     (tmp_path/'letter.jpg').write_text('Dear Sir or Madam')
     Image.new('1', (20_000, 15_000)).save(tmp_path/'atlas.png')
     visitor.drop(tmp_path/'letter.jpg', tmp_path/'atlas.png', grey('coffee'))
@@ -257,12 +247,9 @@ def test_what_is_no_photo_is_named(visitor, grey, tmp_path):
     visitor.wait(lambda: 'letter.jpg: not an image file' in said() and 'atlas.png: a photo on this page is limited to 50 megapixels' in said(), said())
     visitor.wait(lambda: len(visitor.shown('list')) == 1 and visitor.shown('slider'), 'the third is one')
     assert str(tmp_path) not in said() and 'colorize-app' not in said()
-
-def test_after_a_refusal_the_former_picture_hides(visitor, grey, tmp_path):
-    visitor.add(grey('coffee'))
-    (tmp_path/'letter.jpg').write_text('Dear Sir or Madam')
-    visitor.add(tmp_path/'letter.jpg')
-    visitor.wait(lambda: not [o for o in visitor.all('#slider') if o.is_displayed()], 'the cup looks as if it were the letter')
+    visitor.idle()
+    visitor.drop(tmp_path/'letter.jpg')
+    visitor.wait(lambda: not [o for o in visitor.all('#slider') if o.is_displayed()] and not visitor.text('#status'), 'the cup looks as if it were the letter')
     visitor.click(visitor.all('#list button')[0])
     visitor.wait(lambda: [o for o in visitor.all('#slider img') if o.is_displayed()], 'the cup does not come back')
 
@@ -279,38 +266,30 @@ def test_forty_clicks(visitor, grey):
     assert np.abs(visitor.pixels() - px).max() > 10, 'after forty clicks a hint does nothing'
 
 def test_two_visitors(server, chromium, grey):
-    one, two = Visitor(chromium, server[0]), Visitor(chromium, server[0])
-    one.here()
-    one.add(grey('coffee'))
-    two.here()
-    assert not two.shown('list')
-    two.add(grey('chelsea'))
-    theirs = two.shown('list')
-    one.here()
-    ours = one.shown('list')
-    assert len(ours) == len(theirs) == 1 and not {*ours} & {*theirs}
-    urlopen(ours[0]).close()
-    one.leave()
-    def gone():
-        try: urlopen(ours[0]).close()
-        except HTTPError: return True
-    two.here()
-    two.wait(gone, 'a photo can be fetched after its visit')
-    two.add(grey('coffee'))
-    assert len(two.shown('list')) == 2 and two.shown('list')[0] == theirs[0]
-    two.leave()
-
-def test_a_second_visitor_waits_for_one_photo(server, chromium, grey):
+    "The second waits for one photo of the first at most; neither sees the other's, and what is the first's goes with it"
     many, one = Visitor(chromium, server[0]), Visitor(chromium, server[0])
     many.here()
     many.drop(*map(grey, ('astronaut', 'coffee', 'chelsea', 'china', 'flower', 'rocket', 'motorcycle')))
     many.wait(lambda: many.all('#list button'), 'nothing comes')
     one.here()
+    assert not one.shown('list')
     one.add(grey('coffee'))
+    ours = one.shown('list')
     many.here()
     assert len(many.all('#list button')) < 7 and many.text('#status'), 'the second visitor waits for all of the first'
     many.idle()
-    for o in (many, one): o.leave()
+    theirs = many.wait(lambda: len(o := many.shown('list')) == 7 and o, 'not all come')
+    assert len(ours) == 1 and not {*ours} & {*theirs}
+    urlopen(theirs[0]).close()
+    many.leave()
+    def gone():
+        try: urlopen(theirs[0]).close()
+        except HTTPError: return True
+    one.here()
+    one.wait(gone, 'a photo can be fetched after its session')
+    one.add(grey('chelsea'))
+    assert len(one.shown('list')) == 2 and one.shown('list')[0] == ours[0]
+    one.leave()
 
 def test_history_and_zip(visitor, grey):
     visitor.add(grey('coffee'), grey('chelsea'))

@@ -22,12 +22,13 @@ FLAGS = ('--headless --no-sandbox --disable-gpu --disable-dev-shm-usage --disabl
 
 @pytest.fixture(scope='module')
 def docs(site):
-    "The folder of the built site, and the address where it is served"
+    "The folder of the built site, the address where it is served, and what is asked of it"
+    asked = []
     class Handler(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args): pass
+        def log_message(self, *args): asked.append(self.path)
     server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), functools.partial(Handler, directory=site/'_docs'))
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield site/'_docs', f'http://127.0.0.1:{server.server_port}/'
+    yield site/'_docs', f'http://127.0.0.1:{server.server_port}/', asked
     server.shutdown()
     server.server_close()
 
@@ -97,7 +98,7 @@ def contrast(a, b):
 
 def broken(links, docs, root):
     "Links to pages, places in them or files of the repository that do not exist"
-    folder, base = docs
+    folder, base, _ = docs
     for link in sorted(set(links)):
         page, _, anchor = unquote(link).partition('#')
         source = re.match(r'https://github.com/colorize-nb/colorize_nb/blob/main/(.*)', page)
@@ -256,6 +257,7 @@ def trying(docs, reader):
     assert not [o for o in reader.js(LOADED) if '/try/' in o], 'loaded before it was asked for'
     reader.press('#try button')
     reader.wait(lambda: reader.js('!!document.querySelector("#try input[type=file]")'), 'the button does nothing')
+    WebDriverWait(reader.browser, 120).until(lambda _: any(o.endswith('colorizer.onnx') for o in docs[2]), 'the network is not loaded while a photo is chosen')
     return reader
 
 LOADED = 'performance.getEntriesByType("resource").map(o => o.name)'

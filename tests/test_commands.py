@@ -17,7 +17,7 @@ TRAIN = '--recipe', 'pix2pix', '--size', 32, '--bs', 4, '--nf', 4, '--ema', 0.9,
 def start(command, *args, cwd, **kwargs):
     "A command of this Python's environment, its outputs in pipes"
     exe = shutil.which(command, path=str(Path(sys.executable).parent))
-    assert exe, f"{command} is not beside {sys.executable}: pip install -e '.[dev]'"
+    assert exe, f"{command} is not beside {sys.executable}: pip install -e \".[dev]\""
     env = {**os.environ, 'OMP_NUM_THREADS': '1', 'MPLBACKEND': 'agg'}
     return subprocess.Popen([exe, *map(str, args)], cwd=cwd, env=env, text=True, encoding='utf-8', errors='replace',
                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kwargs)

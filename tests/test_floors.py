@@ -1,4 +1,4 @@
-"Folders are floors: imports point down, nothing goes in a circle, the chapters stay short enough to read, and what is exported is used"
+"Folders are layers: imports point down, nothing goes in a circle, the chapters stay short enough to read, and what is exported is used"
 import ast, json, re
 from pathlib import Path
 

@@ -51,7 +51,7 @@ def test_a_new_users_folder(colorize, tmp_path):
     GREY.save(d/'pages.tif', save_all=True, append_images=[GREY, GREY])
     COLOURS.save(d/'camera.dng', 'TIFF')     # a raw file begins with a preview
     COLOURS.save(d/'letter.pdf')
-    assert opens_heif(), "no pillow-heif here: pip install -e '.[dev]'"
+    assert opens_heif(), 'no pillow-heif here: pip install -e ".[dev]"'
     GREY.save(d/'real.heic')
     (d/'torn.jpg').write_bytes((d/'grey.jpg').read_bytes()[:400])
     (d/'notes.txt').write_text('no picture')
@@ -134,8 +134,8 @@ print(photos, left_out(left))
 try: open_photo('x.heic')
 except ValueError as e: print(e)"""
     out = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], cwd=tmp_path, capture_output=True, text=True, check=True).stdout.splitlines()
-    assert out == ["[] 1 file left out: 1 .heic (pip install '.[heif]' in a clone of colorize_nb opens it)",
-                   "cannot read x.heic: HEIC needs pip install '.[heif]' in a clone of colorize_nb"]
+    assert out == ['[] 1 file left out: 1 .heic (pip install ".[heif]" in a clone of colorize_nb opens it)',
+                   'cannot read x.heic: HEIC needs pip install ".[heif]" in a clone of colorize_nb']
 
 def test_a_newspaper_is_descreened(colorize, tmp_path):
     y, x = np.mgrid[:240, :240]

@@ -54,7 +54,7 @@ def test_refused_before_ray_starts(change, says, photos, weights, tmp_path):
     assert str(e.value).startswith('colorize: ') and '\n' not in str(e.value)
 
 def test_ray_is_not_installed(photos, weights, tmp_path):
-    with mock.patch.dict(sys.modules, {'ray': None}), pytest.raises(CliError, match=r"pip install '.\[ray\]'"): colorize(str(photos), out=str(tmp_path/'out'), weights=weights, on='ray')
+    with mock.patch.dict(sys.modules, {'ray': None}), pytest.raises(CliError, match=r'pip install "\.\[ray\]"'): colorize(str(photos), out=str(tmp_path/'out'), weights=weights, on='ray')
 
 def test_all_is_done_already(photos, weights, tmp_path, capsys):
     mark = settings_of(Colorizer.from_pretrained(weights))

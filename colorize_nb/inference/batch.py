@@ -271,7 +271,7 @@ def left_out(
     from colorize_nb.photos.find import RAW
     from colorize_nb.photos.formats import opens_heif
     why = dict.fromkeys(RAW, " (a camera's raw file)")
-    if not opens_heif(): why |= dict.fromkeys(('.heic', '.heif', '.hif'), " (pip install '.[heif]' in a clone of colorize_nb opens it)")
+    if not opens_heif(): why |= dict.fromkeys(('.heic', '.heif', '.hif'), ' (pip install ".[heif]" in a clone of colorize_nb opens it)')
     def says(kind, n): return f'{_count(n, kind)} of colorize' if kind == 'result' else f'{n:,} {kind}{why.get(kind, "")}'
     kinds = Counter(left.values())
     folders = f'{_count(kinds.pop("folder"), "folder")} not searched (--recursive searches)' if kinds['folder'] else ''

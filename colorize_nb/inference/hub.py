@@ -80,7 +80,7 @@ Colours black-and-white photos: weights for [colorize_nb](https://github.com/col
 
 ```sh
 git clone https://github.com/colorize-nb/colorize_nb
-pip install './colorize_nb[hub]'
+pip install "./colorize_nb[hub]"
 colorize photo.jpg --weights {repo}
 ```
 

@@ -87,7 +87,7 @@ class Session:
         self.now = None # the `Picture` that is looked at
         self.own = dict(seen=min(colorizer.size, 512), saturation=1.) # how the next photo is coloured
         self.used = 0. # when it was, `time.monotonic`
-        self.clicked = None # the last point, as `choose` takes it
+        self.clicked, self.wanted = None, None # the last point, as `choose` takes it; the last settings
         self._small = None, None # a picture, and a small copy of its photo
 
     def add(self, file:Path)->Picture:

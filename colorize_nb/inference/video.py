@@ -93,7 +93,7 @@ def colour_segments(film, parts, colour, quality, stopped, say, most=240):
 # %% ../../nbs/reference/25_inference.video.ipynb #vid00031
 def _check_names(source, out):
     "Raise an error in one line if a film cannot, or must not, be called `out`"
-    if out.suffix.lower() not in ('.mp4', '.m4v', '.mov', '.mkv'): raise ColorizeError(f'{out}: a film is called .mp4, .m4v, .mov or .mkv')
+    if out.suffix.lower() not in ('.mp4', '.m4v', '.mov', '.mkv'): raise ColorizeError(f"{out}: the result's name must end in .mp4, .m4v, .mov or .mkv")
     if source.resolve() == out.resolve(): raise ColorizeError(f'{out} is the film itself: give the result another name')
     if not out.absolute().parent.is_dir(): raise FileNotFoundError(2, 'no such folder', str(out.parent))
     if os.path.lexists(out) and not (out.is_file() and is_our_film(out)):

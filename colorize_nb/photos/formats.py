@@ -267,7 +267,7 @@ def reading(
         except FileNotFoundError: raise ColorizeError(f'cannot read {name}: no such file') from None
         except UnidentifiedImageError:
             heif = Path(name).suffix.lower() in FORMATS['HEIF'].suffixes.split() and not opens_heif()
-            raise ColorizeError(f'cannot read {name}: ' + ("HEIC needs pip install '.[heif]' in a clone of colorize_nb" if heif else 'not an image file')) from None
+            raise ColorizeError(f'cannot read {name}: ' + ('HEIC needs pip install ".[heif]" in a clone of colorize_nb' if heif else 'not an image file')) from None
         except Image.DecompressionBombError as e:
             raise ColorizeError(f'cannot read {name}: more than {2*Image.MAX_IMAGE_PIXELS/1e6:,.0f} million pixels; --max-pixels takes more') from e
         except ColorizeError: raise

@@ -26,7 +26,7 @@ def add_runtime(folder):
 def add_licences(folder):
     "Put the licence of onnxruntime and those of what it is made of into `folder`: its archive for the web has none"
     spec = find_spec('onnxruntime')
-    if not spec: raise Missing("onnxruntime was not installed when it was built: pip install '.[export]'")
+    if not spec: raise Missing("onnxruntime was not installed when it was built: pip install \".[export]\"")
     for o in ('LICENSE', 'ThirdPartyNotices.txt'): shutil.copy(Path(spec.origin).parent/o, folder/f'onnxruntime-{o.removesuffix(".txt")}.txt')
 
 def add_scripts(folder, missing, size):

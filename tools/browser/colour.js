@@ -138,13 +138,16 @@ function paint(px, W, H, maps, w, h) {
 }
 
 let session = null;
+const load = () => session = session || ort.InferenceSession.create(new URL('colorizer.onnx', self.location).href, { executionProviders: ['wasm'] })
+  .catch((e) => { session = null; throw e; });
 onmessage = async ({ data: { px, W, H, size } }) => {
   try {
     postMessage({ doing: 'Loading the network …' });
-    session = session || await ort.InferenceSession.create(new URL('colorizer.onnx', self.location).href, { executionProviders: ['wasm'] });
+    const network = await load();
+    if (!px) return await ask(network, new Float32Array(64 * 64), 64, 64);  // the browser compiles while nobody waits; the photo comes later
     postMessage({ doing: 'The network is looking …' });
     const [w, h] = [W, H].map((o) => Math.min(Math.round(o * size / Math.min(W, H)), 4 * size)), L = shrink(px, W, H, w, h);
-    const maps = withSlopes(await ask(session, L, w, h), L, w, h);
+    const maps = withSlopes(await ask(network, L, w, h), L, w, h);
     postMessage({ doing: 'Painting …' });
     paint(px, W, H, maps, w, h);
     postMessage({ px }, [px.buffer]);

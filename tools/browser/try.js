@@ -17,9 +17,10 @@
   say('Nothing is uploaded: the photo is coloured on this machine.');
 
   let worker = null, busy = false, urls = [];
+  const start = () => { worker = worker || new Worker(new URL('colour.js', here)); worker.onerror = () => { worker = null; }; return worker; };
+  start().postMessage({});  // the network is loaded while the reader chooses a photo
   const coloured = (px, W, H) => new Promise((done, failed) => {
-    worker = worker || new Worker(new URL('colour.js', here));
-    worker.onmessage = ({ data }) => data.doing ? say(data.doing) : data.error ? failed(new Error(data.error)) : done(data.px);
+    start().onmessage = ({ data }) => data.doing ? say(data.doing) : data.error ? failed(new Error(data.error)) : done(data.px);
     worker.onerror = (e) => { worker = null; failed(new Error(e.message || 'its files cannot be read')); };
     worker.postMessage({ px, W, H, size: SIZE }, [px.buffer]);
   });
