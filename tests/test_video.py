@@ -359,4 +359,4 @@ def test_grain_does_not_change_the_colours(monkeypatch):
 def test_without_pyav_it_is_said(monkeypatch):
     assert 'av' not in vars(video) | vars(sys.modules[open_film.__module__]), 'it is imported only when a film is asked for'
     monkeypatch.setitem(sys.modules, 'av', None)
-    with pytest.raises(CliError, match=r"av is not installed: pip install "\.\[video\]""): colorize_video('a.mp4', 'b.mp4')
+    with pytest.raises(CliError, match=r'av is not installed: pip install "\.\[video\]"'): colorize_video('a.mp4', 'b.mp4')
