@@ -6,8 +6,8 @@ Docs: https://colorize-nb.github.io/colorize_nb/reference/commands.common.html.m
 
 # %% auto #0
 __all__ = ['Weights', 'Device', 'Saturation', 'Precision', 'Seed', 'Workers', 'SaveEvery', 'SkipBad', 'MaxUnreadable', 'Version',
-           'Between', 'OneOf', 'command', 'noting_signals', 'ignore_signals', 'exit_code', 'check_unused',
-           'make_folder', 'count_photos', 'draw_into_files']
+           'Between', 'OneOf', 'command', 'noting_signals', 'ignore_signals', 'exit_code', 'make_folder',
+           'count_photos', 'draw_into_files']
 
 # %% ../../nbs/reference/50_commands.common.ipynb #40c21abf
 import difflib
@@ -167,14 +167,6 @@ def exit_code(
     return 128 + note.signum
 
 # %% ../../nbs/reference/50_commands.common.ipynb #6668520b
-def check_unused(
-    out:Path, # folder to write to
-):
-    "Raise a `ColorizeError` if a folder holds a trained model, or a training that was cut off"
-    if (out/'model.safetensors').exists(): raise ColorizeError(f'{out} holds a trained model already: choose another --out')
-    if any(out.glob('models/checkpoint_*.pth')):
-        raise ColorizeError(f'{out} holds a training that was cut off: --resume goes on with it, or choose another --out')
-
 def make_folder(
     out:Path, # folder to write to
 ):
