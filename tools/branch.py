@@ -19,38 +19,42 @@ from colorize_nb.evaluation.compare import compare
 from colorize_nb.inference.colorizer import Colorizer
 from colorize_nb.models.perceptual import load_lite
 from colorize_nb.photos.find import find_photos
-from colorize_nb.training.recipe import EPOCH, FULL, Stage, epochs, train_recipe
+from colorize_nb.training.recipe import Stage, epochs, train_recipe
 
 def begun(run):
     "Settings of a training, the stage that it is in, that stage's newest checkpoint, and how many of its pictures are seen"
-    was = json.loads((run/'settings.json').read_text())
+    was = json.loads((run/'training.json').read_text())
     stages = [Stage(**o) for o in was['stages']]
-    stage = next(s for s in reversed(stages) if (run/'models'/s.name).is_dir())
+    i, stage = [(i, s) for i, s in enumerate(stages) if (run/'models'/s.name).is_dir()][-1]
     file = max((run/'models'/stage.name).glob('checkpoint_*.pth'), key=lambda o: o.stat().st_mtime)
     epoch, batch = map(int, file.stem.split('_')[1:])
-    return was, stage, file, stage.bs*(epoch*epochs(stage)[0] + batch)
+    return was, i, stage, file, stage.bs*(epoch*epochs(stage)[0] + batch)
+
+def photos(folders, out): return choose_photos(folders, out/'scan.npz', skip=('Faces_easy',), say=lambda o: None)
 
 def branch(run, out, folders, fall):
-    "Train it to its end"
-    was, stage, file, seen = begun(run)
-    models = out/'models'/stage.name
-    if not models.exists():
-        models.mkdir(parents=True)
+    "Train it to its end; what it began with and ended with, in pictures"
+    was, i, stage, file, seen = begun(run)
+    (models := out/'models'/stage.name).mkdir(parents=True, exist_ok=True)
+    if not (out/'branch.json').exists():
         for o in run.glob(f'models/{stage.name}/{file.stem}.*'): shutil.copy(o, models)
-        for o in ('scan.npz', 'settings.json'): shutil.copy(run/o, out)
-        (out/'seen.json').write_text(json.dumps(seen))
-    seen = json.loads((out/'seen.json').read_text())
+        for o in ('scan.npz', 'training.json'): shutil.copy(run/o, out)
+        (out/'branch.json').write_text(json.dumps(dict(before=was['options']['seen'], seen=seen)))
+    made = json.loads((out/'branch.json').read_text())
     step = stage.bs*epochs(stage)[0]                       # an epoch stays as long as it was
-    pictures = max(1, round((seen + fall)/step))*step
-    if pictures - seen < fall/2: pictures += step
-    end = replace(stage, pictures=pictures, fall=pictures - seen)
-    if not train_recipe(folders, out, (end,), was['start'], skip=('Faces_easy',), seed=was['seed'], precision=was['precision'], num_workers=0): raise SystemExit('the branch is not done: the same command goes on')
-    return seen, pictures
+    pictures = max(1, round((made['seen'] + fall)/step))*step
+    if pictures - made['seen'] < fall/2: pictures += step
+    end = replace(stage, pictures=pictures, fall=pictures - made['seen'])
+    if not (out/'model.safetensors').exists() or any(models.glob('*.pth')):
+        o = was['options']
+        done = train_recipe(*photos(folders, out), out, (end,), o['From'], seed=o['seed'] + i, precision=was['precision'], num_workers=0)
+        if not done: raise SystemExit('the branch is not done: the same command goes on')
+    return dict(made, pictures=pictures)
 
 def judge(out, folders, names):
     "Compare the branch with the weights in the package"
     data, lite2 = fastai_cfg().path('data'), load_lite(2, 1000)
-    held = choose_photos(folders, out/'scan.npz', skip=('Faces_easy',), say=lambda o: None)[1]
+    held = photos(folders, out)[1]
     sets = {'held out': [f for o in [*held.values()][:6] for f in o[::max(1, len(o)//50)][:50]], **{o: find_photos(data/o) for o in names if (data/o).is_dir()}}
     if 'people' in held: sets['people'] = held['people']
     both = {'package': Colorizer.from_pretrained(), 'branch': Colorizer.from_pretrained(out)}
@@ -76,16 +80,15 @@ if __name__ == '__main__':
     p.add_argument('run', type=Path)
     p.add_argument('out', type=Path)
     p.add_argument('folders', nargs='+')
-    p.add_argument('--before', type=int, default=0, help='pictures that the weights had seen with which RUN began')
     p.add_argument('--fall', type=int, default=30_000, help='pictures over which the rate falls, to a whole epoch')
     p.add_argument('--judge', nargs='*', default=['cid22', 'kodak', 'bsds_val'], help="names of sets in fastai's data folder")
     o = p.parse_args()
     torch.set_num_threads(1)
     o.out.mkdir(parents=True, exist_ok=True)
     start = time.monotonic()
-    seen, pictures = branch(o.run, o.out, o.folders, o.fall)
-    file = o.out/'branch.json'
-    if not file.exists():
-        file.write_text(json.dumps(dict(before=o.before, seen=seen, pictures=pictures, sets=judge(o.out, o.folders, o.judge), minutes=round((time.monotonic() - start)/60, 1)), indent=1))
+    made = branch(o.run, o.out, o.folders, o.fall)
+    if 'sets' not in made:
+        made |= dict(sets=judge(o.out, o.folders, o.judge), minutes=round((time.monotonic() - start)/60, 1))
+        (o.out/'branch.json').write_text(json.dumps(made, indent=1))
         historic(o.out)
-    for k, v in json.loads(file.read_text())['sets'].items(): print(k, {n: {m: round(x, 3) for m, x in r['rows']['0.7'].items()} for n, r in v['rows'].items()})
+    for k, v in made['sets'].items(): print(k, {n: {m: round(x, 3) for m, x in r['rows']['0.7'].items()} for n, r in v['rows'].items()})
