@@ -26,7 +26,7 @@ def install(folder, code):
 import os
 if os.path.exists('/content'):  # on Colab
     ![ -e /content/colorize_nb ] || git clone -q --depth 1 {repo} /content/colorize_nb
-    !pip install -q "/content/colorize_nb[{extras}]" nbdev
+    !pip install -q "/content/colorize_nb[{extras}]" nbdev{' timm' if re.search('^import timm', code, re.M) else ''}
     %cd -q /content/colorize_nb/nbs/{folder}'''
 
 def is_code(cell, words): return cell['cell_type'] == 'code' and all(o in source(cell) for o in words)
