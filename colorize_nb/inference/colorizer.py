@@ -91,7 +91,7 @@ def paint(
         out.paste(rows, (0, ys[0]))
     for _ in in_threads(band, list(bands(photo.size))): pass
     fits = (photo.img.info.get('icc_profile') or b'')[16:20] == b'RGB '  # a profile of grey, inks or Lab does not describe the result
-    keep = KEPT + ('icc_profile',)*fits
+    keep = [*KEPT, 'icc_profile'] if fits else KEPT
     out.info.update({k: photo.img.info[k] for k in keep if k in photo.img.info})
     return out
 

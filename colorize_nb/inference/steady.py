@@ -50,14 +50,14 @@ def grain(
 class TemporalFilter:
     "A recursive filter along the motion of a film, of the lightness that a network sees and of the chroma that it answers"
     def __init__(self,
-        steady:float=0.85, # the part of a pixel's chroma that comes from the frame before, 0 to 1
+        steady:float=0.85, # the part of a pixel's chroma that comes from the frame before, 0 to 1, at most
         cut:float=0.2, # mean difference in L, in [0,2], above which it is another scene
         scale:float=0.12, # difference in L at which a pixel keeps a third of that part
     ):
         self.steady = steady
         self.cut = cut
         self.scale = scale
-        self.last = None # of the frame before: L, soft; L, a mean of frames; ab; (1,4,h,w)
+        self.last = None # of the frame before: L, soft; L, a mean of frames; ab; how many frames show the same; (1,5,h,w)
 
     def _before(self, soft):
         "The last frame, moved to where it is now, and how far it is from this one; nothing after a cut"
@@ -75,15 +75,19 @@ class TemporalFilter:
         "What is seen of the next frame, and its chroma"
         soft = box_mean(box_mean(L))
         before, diff = self._before(soft)
-        mean = L
-        if before is not None: noise = min(noise, (L - before[:, 1:2]).abs().median().item()/0.6745)
+        mean, n = L, torch.ones_like(L)
+        if before is not None:
+            noise = min(noise, (L - before[:, 1:2]).abs().median().item()/0.6745)
+            same = torch.exp(-(diff/self.scale)**2)
+            n = 1 + same*before[:, 4:]
         if noise > 0.002 and before is not None:
-            mean = torch.lerp(L, before[:, 1:2], 0.7*torch.exp(-(diff/(1.5*noise + 0.02))**2))
-            noise *= 0.45
+            rest = torch.exp(-(diff/(1.5*noise + 0.02))**2)*(1 - 1/n).clamp(max=7/8)
+            mean = torch.lerp(L, before[:, 1:2], rest)
+            noise *= (1 - rest.mean().item())**0.5
         seen = _without_grain(mean, noise) if noise > 0.001 else mean
         ab = answer(seen)
-        if before is not None: ab = torch.lerp(ab, before[:, 2:], self.steady*torch.exp(-(diff/self.scale)**2))
-        self.last = torch.cat([soft, mean, ab], 1)
+        if before is not None: ab = torch.lerp(ab, before[:, 2:4], torch.minimum(self.steady*same, 1 - 1/n))
+        self.last = torch.cat([soft, mean, ab, n], 1)
         return seen, ab
 
 # %% ../../nbs/reference/24_inference.steady.ipynb #std00016
