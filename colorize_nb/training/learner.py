@@ -22,17 +22,22 @@ from .adversary import Adversary, StatefulCallback, paper_adam
 from .callbacks import DevicePrecision, EMA, best_precision
 from .losses import WeightedL1
 
+# %% ../../nbs/course/09_training.learner.ipynb #plain001
+def as_plain(o):
+    "What `weights_only=True` reads: Python's numbers for NumPy's, which schedules leave, and lists for fastai's"
+    if type(o) is dict: return {k: as_plain(v) for k,v in o.items()}
+    if isinstance(o, (list, L)): return [as_plain(x) for x in o]
+    if isinstance(o, tuple): return tuple(map(as_plain, o))
+    return o.item() if isinstance(o, np.generic) else o
+
 # %% ../../nbs/course/09_training.learner.ipynb #8c92f429
 class ColorLearner(Learner):
     "A `Learner` whose `save` and `load` include its `StatefulCallback`s: with an `Adversary`, D and its optimizer"
     first_epoch = 0  # of the next fit; see `Checkpoint`
     def state(self)->dict: # tensors and simple values
         "All that training needs to go on: model, optimizer and callbacks"
-        for h in self.opt.hypers if self.opt else ():
-            for k,v in h.items():  # a schedule leaves NumPy's numbers, which `weights_only=True` refuses
-                if isinstance(v, np.generic): h[k] = v.item()
-        opt = self.opt and {k: list(v) if isinstance(v, L) else v for k,v in self.opt.state_dict().items()}
-        return dict(model=get_model(self.model).state_dict(), opt=opt, callbacks={o.name: o.state_dict() for o in self._grab_cbs(StatefulCallback)})
+        return dict(model=get_model(self.model).state_dict(), opt=as_plain(self.opt and self.opt.state_dict()),
+                    callbacks={o.name: as_plain(o.state_dict()) for o in self._grab_cbs(StatefulCallback)})
 
     def _do_fit(self):
         first, self.first_epoch = self.first_epoch, 0
