@@ -35,6 +35,7 @@ CSS = '''
 #dots i {position: absolute; width: 14px; height: 14px; margin: -7px; border-radius: 50%; border: 2px solid #fff; box-shadow: 0 0 0 1px #000}
 #where .html-container, #dots, #points {padding: 0 !important}
 #zip {display: none !important}
+@media (max-width: 600px) {.list button {width: 72px; height: 54px}}
 '''
 CLICKED = '''element.addEventListener('click', e => {
   const b = e.target.closest('button[data-value]')
