@@ -11,7 +11,7 @@ __all__ = ['EpochLog', 'ShowEpochs', 'StopWhen']
 import sys
 import time
 from fastai.learner import format_time
-from fastai.vision.all import Callback, CancelFitException, CSVLogger, Path, pd
+from fastai.vision.all import Callback, CancelFitException, CSVLogger, Path, num_distrib, pd
 from ..files import whole
 from .adversary import StatefulCallback
 from .checkpoint import Checkpoint, plain
@@ -29,7 +29,7 @@ class EpochLog(StatefulCallback):
         self.seen, self.minutes = 0, 0.  # pictures, in all stages; of the stages before this one
 
     def after_batch(self):
-        if self.training: self.seen += len(self.yb[0])
+        if self.training: self.seen += len(self.yb[0])*max(1, num_distrib())   # the other processes' as well
     def after_epoch(self):
         minutes = self.minutes + getattr(getattr(self.learn, 'checkpoint', None), 'minutes', 0)
         table = dict(zip(self.recorder.metric_names[1:-1], plain(self.recorder.log[1:])))  # without the epoch's number and its time

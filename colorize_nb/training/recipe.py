@@ -195,7 +195,7 @@ def strength(colorizer:Colorizer, files:list)->float: # one of `STRENGTHS`
     lite2 = load_lite(2, 1000)
     try: rows = evaluate_files(files, colorizer, saturations=STRENGTHS, extractor=lambda rgb: lite2.embed(rgb*2 - 1))['rows']
     except ColorizeError: return 1.
-    far = [o['frechet'] for o in rows.values()][1:-1]   # between grey and the truth
+    far = [o['frechet'] for o in [*rows.values()][1:-1]]   # between grey and the truth
     return next((k for k,a,b in zip(STRENGTHS, far, far[1:]) if a is None or b >= a), STRENGTHS[-1])
 
 # %% ../../nbs/reference/44_training.recipe.ipynb #5b87d3f0
