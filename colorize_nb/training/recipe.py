@@ -134,8 +134,10 @@ def epochs(
     return max(1, stage.pictures//(n*stage.bs)), n
 
 def looks(
-    stage # a `Stage`
-)->bool: return bool(stage.perceptual or stage.gan)
+    stage:Stage # any
+)->bool:
+    "Does a stage look through classifiers?"
+    return bool(stage.perceptual or stage.gan)
 
 def set_stage(
     learn:ColorLearner, # from `recipe_learner`, with an `EpochLog` and a `Checkpoint`
