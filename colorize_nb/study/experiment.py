@@ -84,7 +84,11 @@ class Experiment:
         return json.loads(json.dumps(asdict(self)))
 
 # %% ../../nbs/reference/60_study.experiment.ipynb #2464a92b
-def experiment_dls(e:Experiment, source, workers:int=0)->DataLoaders:
+def experiment_dls(
+    e:Experiment, # the run's description
+    source, # as for `colorization_dls`
+    workers:int=0 # processes that read photos
+)->DataLoaders:
     "Its photos: nothing but cropped to a square and mirrored, as in the paper (section 6.2)"
     files = spread(find_photos(source), e.photos)
     dls = colorization_dls(files, e.size, e.bs, e.valid_pct, min_scale=1., num_workers=workers, dl_type=ResumableDL)
@@ -92,7 +96,11 @@ def experiment_dls(e:Experiment, source, workers:int=0)->DataLoaders:
     return dls
 
 # %% ../../nbs/reference/60_study.experiment.ipynb #425d13ca
-def experiment_learner(e:Experiment, dls, **kwargs)->ColorLearner:
+def experiment_learner(
+    e:Experiment, # the run's description
+    dls, # from `experiment_dls`
+    **kwargs # of `pix2pix_learner`
+)->ColorLearner:
     "Its two networks, with weights drawn from its seed; `kwargs` of `pix2pix_learner`"
     set_seed(e.seed)
     own = dict(decoder=e.decoder, norm=e.norm) if e.decoder else {}
@@ -148,7 +156,10 @@ class Photos:
         "Score a model"
         return rounded(summarize(measure(lambda L,ab: model(L), self.dls.valid), self.truth))
 
-def rounded(d, digits:int=4):
+def rounded(
+    d, # numbers, in dicts and lists as they come
+    digits:int=4 # after the point
+):
     "Numbers, in dicts and lists as they come, with fewer digits, for a small file"
     if isinstance(d, dict): return {k: rounded(v, digits) for k,v in d.items()}
     if isinstance(d, (list, tuple)): return [rounded(o, digits) for o in d]
@@ -211,11 +222,16 @@ def save_ranked(photos, model, n, folder)->list: # their PSNR
     return rounded(each[pick].tolist(), 2)
 
 # %% ../../nbs/reference/60_study.experiment.ipynb #89f6ce2c
-def machine(device:torch.device)->str:
+def machine(
+    device:torch.device # where it ran
+)->str:
     "What it ran on, in a few words"
     return torch.cuda.get_device_name(device) if device.type == 'cuda' else f'{platform.machine()} {device.type}, {torch.get_num_threads()} thread(s)'
 
-def stored(e:Experiment, folder:Path)->dict: # what `run` wrote; None if there is nothing yet
+def stored(
+    e:Experiment, # the run's description
+    folder:Path # of a chapter's runs
+)->dict: # what `run` wrote; None if there is nothing yet
     "The result of an experiment that was run before. Raises `ValueError` if one of the same name had other settings"
     file = Path(folder)/e.key/'result.json'
     if not file.exists(): return None
@@ -254,11 +270,19 @@ def run(
     return resumable_fit(learn, fit, finish, e.settings, every, e.seed)
 
 # %% ../../nbs/reference/60_study.experiment.ipynb #d590f8f0
-def truth_file(e:Experiment, folder:Path)->Path:
+def truth_file(
+    e:Experiment, # the run's description
+    folder:Path # of a chapter's runs
+)->Path:
     "Where the eight photos in true colour are: once for all runs of the same photos and size"
     return Path(folder)/f'truth_{e.photos or "all"}_{e.size}.jpg'
 
-def result(e, learn, photos, out)->dict:
+def result(
+    e, # the run's description
+    learn, # trained, with a `History`
+    photos, # that validate
+    out # folder of the run
+)->dict:
     "Everything that is kept, but for the pictures"
     h, checkpoint, players = learn.history, learn.checkpoint, [learn.model]
     if e.gan is not None:
@@ -273,14 +297,21 @@ def result(e, learn, photos, out)->dict:
                 left_out=dict(grey=len(learn.dls.grey), unreadable=len(learn.dls.unreadable)),
                 rows=rounded(rows), epochs=h.rows, curves=rounded({k: thinned(v) for k,v in h.curves.items() if v}), ranked=ranked)
 
-def generator(e, source, folder, workers=0)->dict: # name -> weights
+def generator(
+    e, # the run's description
+    source, # as for `colorization_dls`
+    folder, # of a chapter's runs
+    workers=0 # processes that read photos
+)->dict: # name -> weights
     "What a run's generator ended with. If only its results are there, as in a clone of the repository, it runs again, beside them"
     if stored(e, folder) and not (Path(folder)/e.key/'generator.pth').exists(): folder = Path(folder)/'anew'
     run(e, source, folder, workers)
     return torch.load(Path(folder)/e.key/'generator.pth', weights_only=True)
 
 # %% ../../nbs/reference/60_study.experiment.ipynb #9f055263
-def show_curves(res:dict):
+def show_curves(
+    res:dict # from `run`
+):
     "L1, the generator's adversarial loss, and D's belief in real and fake, against batches"
     panels = {'L1, training batches': ['l1'], 'adversarial loss of G': ['gan'], "D's belief: real = 1": ['d_real', 'd_fake']}
     panels = {t: ks for t,ks in panels.items() if ks[0] in res['curves']}
@@ -292,7 +323,9 @@ def show_curves(res:dict):
     return axs[0]
 
 # %% ../../nbs/reference/60_study.experiment.ipynb #69dee1e3
-def score_table(results)->pd.DataFrame:
+def score_table(
+    results # from `run`
+)->pd.DataFrame:
     "A row per name, its seeds beside each other; grey and truth as bounds; the Fréchet distance as a share of grey's"
     results, groups = list(results), {}
     for r in results: groups.setdefault(r['settings']['name'], []).append(r)
@@ -305,7 +338,9 @@ def score_table(results)->pd.DataFrame:
     return pd.DataFrame({'grey': line(results[:1], 'grey'), **rows, 'truth': line(results[:1], 'truth')}).T.fillna('')
 
 # %% ../../nbs/reference/60_study.experiment.ipynb #d2a48824
-def experiment(settings:dict)->Experiment:
+def experiment(
+    settings:dict # as `run` keeps them
+)->Experiment:
     "The experiment with these settings"
     def field(o): return tuple(o) if isinstance(o, list) else experiment(o) if isinstance(o, dict) else o
     return Experiment(**{k: field(v) for k,v in settings.items()})

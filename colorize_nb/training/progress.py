@@ -43,7 +43,9 @@ class EpochLog(StatefulCallback):
 class ShowEpochs(Callback):
     "Prints a row for each epoch, and where training is, with the time left of this fit"
     order, run_valid = CSVLogger.order - 1, False
-    def __init__(self, stream=None): self.stream = stream   # None: standard output
+    def __init__(self,
+        stream=None # where to; None: standard output
+    ): self.stream = stream
 
     def before_fit(self):
         self.where, self.seen = self.stream or sys.stdout, 0
@@ -76,7 +78,9 @@ class StopWhen(Callback):
     "Ends training after the batch in which `stop()` is true, and notes where that was"
     order, run_valid = Checkpoint.order + 1, False
     where = ''
-    def __init__(self, stop): self.stop = stop
+    def __init__(self,
+        stop # called after each batch: end here?
+    ): self.stop = stop
     def after_batch(self):
         if not self.stop(): return
         batch = self.iter + getattr(self.dls.train, 'skip', 0) + 1

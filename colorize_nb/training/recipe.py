@@ -57,7 +57,10 @@ FULL = (Stage('decoder', 80_000, 1e-3, warm=200, encoder=False),
 FINETUNE = (Stage('finetune', 3_200, 2e-4, warm=20, fall=1_600),)
 
 # %% ../../nbs/reference/44_training.recipe.ipynb #f4af85c2
-def rate(stage:Stage, seen:int)->float: # the learning rate of the next batch
+def rate(
+    stage:Stage, # says the rate, how it changes and how long it is
+    seen:int # pictures so far
+)->float: # the learning rate of the next batch
     "Rise, stay, fall, by the pictures of the stage so far"
     rise = min(1., (seen//stage.bs + 1)/max(1, stage.warm))
     fallen = max(0, seen - stage.pictures + stage.fall)/max(1, stage.fall)
@@ -66,19 +69,27 @@ def rate(stage:Stage, seen:int)->float: # the learning rate of the next batch
 class StageRate(Callback):
     "Sets the learning rate: 0 for what stays frozen, a third for the encoder, all of it for the rest"
     order, run_valid = 60, False
-    def __init__(self, stage:Stage): self.stage = stage
+    def __init__(self,
+        stage:Stage # says the rate, how it changes and how long it is
+    ): self.stage = stage
     def before_batch(self):
         lr = rate(self.stage, self.train_iter*self.stage.bs)
         self.opt.set_hyper('lr', [0., lr/3, lr])
 
 # %% ../../nbs/reference/44_training.recipe.ipynb #2efdb657
-def scaled(stages:tuple, pictures:int)->tuple: # of `Stage`
+def scaled(
+    stages:tuple, # of `Stage`
+    pictures:int # in all
+)->tuple: # of `Stage`
     "The same recipe, longer or shorter"
     part = pictures/sum(s.pictures for s in stages)
     def whole(n, s): return max(1, round(n*part/s.bs))*s.bs
     return tuple(replace(s, pictures=whole(s.pictures, s), fall=s.fall and whole(s.fall, s), warm=min(s.warm, int(s.warm*part) + 1)) for s in stages)
 
-def left(stages:tuple, seen:int)->tuple: # of `Stage`
+def left(
+    stages:tuple, # of `Stage`
+    seen:int # pictures so far
+)->tuple: # of `Stage`
     "What is left of the stages when so many pictures are seen"
     for i,s in enumerate(stages):
         if seen < s.pictures: return (replace(s, pictures=s.pictures - seen, warm=200), *stages[i+1:])
@@ -86,7 +97,10 @@ def left(stages:tuple, seen:int)->tuple: # of `Stage`
     return ()
 
 # %% ../../nbs/reference/44_training.recipe.ipynb #ce699aaf
-def three_groups(model:QuarterUNet, kept:int=2)->list: # three lists of parameters
+def three_groups(
+    model:QuarterUNet, # whose encoder is trained already
+    kept:int=2 # stages of the encoder that stay as they are
+)->list: # three lists of parameters
     "What stays frozen (the first `kept` stages of the encoder), the rest of the encoder, all else"
     enc = model.encoder
     frozen = [p for m in (enc.conv_stem, enc.bn1, *enc.blocks[:kept]) for p in m.parameters()]
@@ -112,12 +126,18 @@ def recipe_learner(
 # %% ../../nbs/reference/44_training.recipe.ipynb #7cacdffd
 EPOCH = 20_000  # pictures between two rows of the log
 
-def epochs(stage:Stage)->tuple: # batches in an epoch, epochs
+def epochs(
+    stage:Stage # says the rate, how it changes and how long it is
+)->tuple: # batches in an epoch, epochs
     "How a stage is cut into epochs of the same length, `EPOCH` pictures or nearly"
     n = max(1, round(stage.pictures/EPOCH))
     return max(1, stage.pictures//(n*stage.bs)), n
 
-def looks(stage)->bool: return bool(stage.perceptual or stage.gan)
+def looks(
+    stage:Stage # any
+)->bool:
+    "Does a stage look through classifiers?"
+    return bool(stage.perceptual or stage.gan)
 
 def set_stage(
     learn:ColorLearner, # from `recipe_learner`, with an `EpochLog` and a `Checkpoint`
@@ -160,7 +180,10 @@ def follow(
         save_model(learn.ema.averaged, stage.size, learn.path/f'{stage.name}.safetensors', half=True)
     return True
 
-def forget(learn, stages):
+def forget(
+    learn, # trained, with a `History`
+    stages # of `Stage`
+):
     "Delete the checkpoints of all stages"
     for o in (*(f'models/{s.name}' for s in stages), 'models'):
         learn.model_dir = Path(o)
@@ -182,7 +205,9 @@ def settle(
     with whole(file) as f: f.write(json.dumps(dict(precision=precision, torch=torch.__version__, **kwargs), indent=1).encode())
     return precision
 
-def trained_network(start:str|Path)->tuple: # a network that learns, its file
+def trained_network(
+    start:str|Path # weights, as for `find_weights`; 'default': those in the package
+)->tuple: # a network that learns, its file
     "The network of a file of weights, as for `find_weights` ('default': those in the package), to be trained on"
     file = find_weights(None if start == 'default' and not Path(start).exists() else start)
     return build_model(*read_weights(file), file).requires_grad_(True), file
@@ -190,7 +215,10 @@ def trained_network(start:str|Path)->tuple: # a network that learns, its file
 # %% ../../nbs/reference/44_training.recipe.ipynb #str00002
 STRENGTHS = 1., 1.05, 1.1, 1.15, 1.2, 1.25
 
-def strength(colorizer:Colorizer, files:list)->float: # one of `STRENGTHS`
+def strength(
+    colorizer:Colorizer, # trained
+    files:list # photos held out
+)->float: # one of `STRENGTHS`
     "The smallest factor at which the Fréchet distance stops falling; 1 if there are too few colour photos to tell"
     lite2 = load_lite(2, 1000)
     try: rows = evaluate_files(files, colorizer, saturations=STRENGTHS, extractor=lambda rgb: lite2.embed(rgb*2 - 1))['rows']
