@@ -20,7 +20,7 @@ from types import SimpleNamespace
 from typing import Annotated
 from .common import (Between, MaxUnreadable, OneOf, Precision, SaveEvery, Seed, SkipBad, Workers, command, count_photos,
                                          draw_into_files, exit_code, ignore_signals, make_folder, noting_signals)
-from ..errors import ColorizeError, one_line
+from ..errors import ColorizeError
 
 # %% ../../nbs/reference/52_commands.train.ipynb #fin00001
 def complain(says):
@@ -51,8 +51,7 @@ def check_imagenet():
     "See at once that the classifiers' weights are there; a `ColorizeError` says how to get them"
     from colorize_nb.models.perceptual import load_lite
     from colorize_nb.models.pretrained import imagenet_weights
-    try: imagenet_weights()
-    except RuntimeError as e: raise ColorizeError(one_line(e)) from e
+    imagenet_weights()
     for i in (1, 2): load_lite(i)
 
 def chosen_stages(o, n=0)->tuple: # of `Stage`; n photos train

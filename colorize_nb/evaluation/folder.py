@@ -67,9 +67,8 @@ class ColorPhotos:
 # %% ../../nbs/reference/30_evaluation.folder.ipynb #00dfd3dc
 @lru_cache(1)
 def efficientnet()->EfficientNetLite0:
-    "Load the classifier with its ImageNet weights; a `ColorizeError` of one line says what to install if there are none"
-    try: return load_imagenet(EfficientNetLite0(1000)).eval().requires_grad_(False)
-    except RuntimeError as e: raise ColorizeError(f'the Fréchet distance needs ImageNet weights: {one_line(e)}') from e
+    "Load the classifier with its ImageNet weights; `NotInstalled` says what to install if there are none"
+    return load_imagenet(EfficientNetLite0(1000)).eval().requires_grad_(False)
 
 def efficientnet_features(
     rgb:Tensor, # in [0,1], (B,3,H,W)

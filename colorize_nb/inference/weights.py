@@ -80,7 +80,7 @@ def read_weights(
     return info, tensors
 
 # %% ../../nbs/reference/21_inference.weights.ipynb #sch00003
-NAMES = 'batch', 'instance', 'group', 'none', 'efficientnet_lite0' # of norms, and of the encoder
+NAMES = 'batch', 'instance', 'group', 'none'  # of norms
 
 def _check_config(cls, config):
     "Raise a `ValueError` or `TypeError` unless these are arguments of a network, each of its default's kind and of a bearable size"
@@ -157,7 +157,7 @@ def shipped_weights(
     folder = Path(str(folder or files('colorize_nb')/'weights'))
     file, sums = folder/'default.safetensors', folder/'SHA256SUMS'
     if not file.is_file():
-        raise ColorizeError('no weights come with this version: colorize-demo makes some in minutes, colorize-train DIR from your own photos')
+        raise ColorizeError('no weights come with this version: colorize-train DIR --recipe pix2pix makes some from your own photos')
     want = read_hashes(sums).get(file.name)
     if not want: raise ColorizeError(f'cannot use {file}: {sums.name} beside it has no SHA-256 for it')
     have = sha256(file)
