@@ -19,7 +19,8 @@ def start(command, *args, cwd, **kwargs):
     exe = shutil.which(command, path=str(Path(sys.executable).parent))
     assert exe, f"{command} is not beside {sys.executable}: pip install -e \".[dev]\""
     env = {**os.environ, 'OMP_NUM_THREADS': '1', 'MPLBACKEND': 'agg'}
-    return subprocess.Popen([exe, *map(str, args)], cwd=cwd, env=env, text=True, encoding='utf-8', errors='replace',
+    def heed(): signal.signal(signal.SIGHUP, signal.SIG_DFL)   # though the tests may run under nohup
+    return subprocess.Popen([exe, *map(str, args)], cwd=cwd, env=env, text=True, encoding='utf-8', errors='replace', preexec_fn=heed,
                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kwargs)
 
 def finish(p):
@@ -107,6 +108,7 @@ def test_a_closed_terminal_keeps_what_was_learnt(photos, tmp_path):
     pid, term = pty.fork()
     if not pid:
         os.chdir(tmp_path)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
         os.execve(exe, [str(o) for o in (exe, photos, '--epochs', 100000, *TRAIN[:-1], 2)], {**os.environ, 'OMP_NUM_THREADS': '1', 'MPLBACKEND': 'agg'})
     said, end = b'', time.monotonic() + LIMIT
     while b'left' not in said or said.count(b'\n') < 6: said += os.read(term, 10_000); assert time.monotonic() < end, said

@@ -91,7 +91,7 @@ def colorize(weights, capfd):
 def kill(times, seed, *what):
     p = subprocess.run([sys.executable, HERE/'kill_training.py', str(times), str(seed), *what], capture_output=True, text=True, env={**os.environ, 'OMP_NUM_THREADS': '1'})
     assert not p.returncode, p.stderr
-    res = json.loads(p.stdout)
+    res = json.loads(p.stdout.splitlines()[-1])
     assert res['kills'] == times and res['finished'] == res['equal'] > 0 and res['passed_over'] == 0
     return res
 

@@ -86,7 +86,8 @@ def train_stages(sources, out, o, stop, note, workers, max_unreadable, **guards)
     "Train by `FINETUNE` or `FULL`, or go on"
     from fastai.vision.all import defaults
     from colorize_nb.data.scan import choose_photos
-    from colorize_nb.training.recipe import train_recipe
+    from colorize_nb.training.recipe import quarter_network, train_recipe
+    if o.From: quarter_network(o.From)   # or it is said at once
     note.where = f'the recipe {o.recipe}'
     train, held = choose_photos(sources, out/'scan.npz', o.skip, 20 if o.recipe == 'full' else 10, max_unreadable=max_unreadable, say=complain,
                                 workers=defaults.cpus if workers is None else workers, wif=ignore_signals)

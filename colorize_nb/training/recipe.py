@@ -7,7 +7,7 @@ Docs: https://colorize-nb.github.io/colorize_nb/reference/training.recipe.html.m
 # %% auto #0
 __all__ = ['FULL', 'FINETUNE', 'EPOCH', 'STRENGTHS', 'Stage', 'rate', 'StageRate', 'scaled', 'left', 'three_groups',
            'recipe_learner', 'epochs', 'looks', 'set_stage', 'follow', 'forget', 'settle', 'trained_network',
-           'strength', 'train_recipe']
+           'quarter_network', 'strength', 'train_recipe']
 
 # %% ../../nbs/reference/44_training.recipe.ipynb #4008e33a
 import json
@@ -181,7 +181,7 @@ def follow(
     return True
 
 def forget(
-    learn, # trained, with a `History`
+    learn, # trained, with a `Checkpoint`
     stages # of `Stage`
 ):
     "Delete the checkpoints of all stages"
@@ -211,6 +211,14 @@ def trained_network(
     "The network of a file of weights, as for `find_weights` ('default': those in the package), to be trained on"
     file = find_weights(None if start == 'default' and not Path(start).exists() else start)
     return build_model(*read_weights(file), file).requires_grad_(True), file
+
+def quarter_network(
+    start:str|Path, # as for `trained_network`
+)->QuarterUNet:
+    "The same, if the recipe can train it; a `ColorizeError` if not"
+    G, file = trained_network(start)
+    if not isinstance(G, QuarterUNet): raise ColorizeError(f'{file} holds a {type(G).__name__}, the recipe trains a QuarterUNet')
+    return G
 
 # %% ../../nbs/reference/44_training.recipe.ipynb #str00002
 STRENGTHS = 1., 1.05, 1.1, 1.15, 1.2, 1.25
@@ -248,8 +256,7 @@ def train_recipe(
     train, held = ({k: o for k,o in sets.items() if o} for sets in (train, held))
     device, sizes = torch.device(default_device()), {k: len(o) for k,o in train.items()}
     set_seed(seed)
-    G, file = trained_network(start) if start else (QuarterUNet.from_imagenet(), None)
-    if not isinstance(G, QuarterUNet): raise ColorizeError(f'{file} holds a {type(G).__name__}, the recipe trains a QuarterUNet')
+    G = quarter_network(start) if start else QuarterUNet.from_imagenet()
     if (n := sum(sizes.values())) < 20: raise ValueError(f'only {n} colour photos: the recipe needs 20')
     print(f'{n} colour photos train, {sum(map(len, held.values()))} are held out', flush=True)
     few = [f for o in held.values() for f in random.Random(seed).sample(o, min(len(o), max(1, looked_at//len(held))))]
