@@ -277,7 +277,7 @@ def folder(
         tmp = Path(tmp)
         (tmp/'in').mkdir()
         write_photos(tmp/'in', size, n)
-        s = wall(lambda: subprocess.run(['colorize', str(tmp/'in'), '--recolour', '--out', str(tmp/'out')], check=True, stdout=subprocess.DEVNULL))
+        s = wall(lambda: subprocess.run([Path(sys.executable).with_name('colorize'), str(tmp/'in'), '--recolour', '--out', str(tmp/'out')], check=True, stdout=subprocess.DEVNULL))
         done = len(list((tmp/'out').iterdir()))
     return dict(photos=done, seconds=s, per_second=done/s)
 
@@ -287,7 +287,8 @@ def cold(
     "What a command takes from its start to its end"
     with tempfile.TemporaryDirectory() as tmp:
         file, = write_photos(Path(tmp), (500, 400), 1)
-        commands = {'--help': ['colorize', '--help'], 'one photo': ['colorize', str(file), '--recolour'],
+        exe = Path(sys.executable).with_name('colorize')
+        commands = {'--help': [exe, '--help'], 'one photo': [exe, str(file), '--recolour'],
                     'import fastai': [sys.executable, '-W', 'ignore', '-c', 'import fastai.vision.all']}
         turns = [{k: wall(lambda: subprocess.run(v, check=True, stdout=subprocess.DEVNULL)) for k,v in commands.items()} for _ in range(n + 1)][1:]
     return {k: statistics.median(t[k] for t in turns) for k in commands}
