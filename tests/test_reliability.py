@@ -1,5 +1,5 @@
 "Nothing lost, nothing executed: trainings that are killed, disks that are full, files that lie"
-import ctypes, inspect, io, itertools, json, os, pickle, re, resource, shutil, struct, subprocess, sys, time, zlib
+import ctypes, inspect, io, itertools, json, multiprocessing, os, pickle, re, resource, shutil, struct, subprocess, sys, time, zlib
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -239,6 +239,7 @@ def test_a_photo_that_vanishes_during_training(photos, tmp_path, fails, monkeypa
         says = fails(train, [str(folder)], out=str(tmp_path/f'out{workers}'), **{**TINY, 'workers': workers})
         assert re.fullmatch(r'colorize-train: .*\d+\.png.*No such file or directory.*|colorize-train: .*No such file or directory: .*png\'', says), says
         assert [o.name for o in (tmp_path/f'out{workers}'/'models').glob('*.pth')] == ['checkpoint_00001_0000000.pth']
+        assert not multiprocessing.active_children(), 'Python would wait for it at its end'
 
 def test_other_options_and_photos_are_refused(photos, tmp_path, cut, fails):
     "While a training is cut off, and by the names of its photos too"

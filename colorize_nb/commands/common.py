@@ -6,7 +6,7 @@ Docs: https://colorize-nb.github.io/colorize_nb/reference/commands.common.html.m
 
 # %% auto #0
 __all__ = ['Weights', 'Device', 'Saturation', 'Precision', 'Seed', 'Workers', 'SaveEvery', 'SkipBad', 'MaxUnreadable', 'Version',
-           'Between', 'OneOf', 'command', 'noting_signals', 'ignore_signals', 'exit_code', 'make_folder',
+           'Between', 'OneOf', 'command', 'noting_signals', 'ignore_signals', 'let_go', 'exit_code', 'make_folder',
            'count_photos', 'draw_into_files']
 
 # %% ../../nbs/reference/50_commands.common.ipynb #40c21abf
@@ -19,6 +19,7 @@ import signal
 import sys
 import tempfile
 import threading
+import traceback
 import warnings
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -156,6 +157,14 @@ def noting_signals():
 def ignore_signals():
     "Leave the signals that end a training, and that the processes which load its photos get too, to the training"
     for s in _ENDING: signal.signal(s, signal.SIG_IGN)
+
+def let_go(
+    e:BaseException, # that ends a training
+):
+    "Free what the frames of an error hold, a loader's processes too: they end with their loader, not by the signal that Python sends at its exit"
+    while e is not None:
+        traceback.clear_frames(e.__traceback__)
+        e = e.__cause__ or e.__context__
 
 def exit_code(
     name:str, # of the command

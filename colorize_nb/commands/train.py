@@ -19,7 +19,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated
 from .common import (Between, MaxUnreadable, OneOf, Precision, SaveEvery, Seed, SkipBad, Workers, command, count_photos,
-                                         draw_into_files, exit_code, ignore_signals, make_folder, noting_signals)
+                                         draw_into_files, exit_code, ignore_signals, let_go, make_folder, noting_signals)
 from ..errors import ColorizeError
 
 # %% ../../nbs/reference/52_commands.train.ipynb #fin00001
@@ -202,7 +202,10 @@ def run_recipe(sources, out, options, until, **guards)->int: # exit code
     with nullcontext() if rank else alone_in(out), signals as note, quiet:
         def stop(): return note.signum or time.monotonic() >= until
         train = train_pix2pix if o.recipe == 'pix2pix' else train_stages
-        done, files = train(sources, out, o, stop, note, **guards)
+        try: done, files = train(sources, out, o, stop, note, **guards)
+        except BaseException as e:
+            let_go(e)
+            raise
         print(*files, out/'training.json', f'Now: colorize PHOTO --weights {out}' if done else 'Not done yet: the same command goes on with it', sep='\n')
     return exit_code('colorize-train', note)
 
