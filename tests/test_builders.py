@@ -1,5 +1,6 @@
-"The guide's programs for those who build on the network: numpy alone, and a server"
-import asyncio, importlib.util, json, re, subprocess, sys
+"For those who build on the network: the guide's programs, numpy alone and a server; and workers"
+import asyncio, importlib.util, json, multiprocessing, re, subprocess, sys
+from concurrent.futures import ProcessPoolExecutor
 from io import BytesIO
 from pathlib import Path
 
@@ -70,3 +71,8 @@ def test_server_answers_many_and_keeps_its_limits(colorizer, tmp_path, monkeypat
     for o in answers[:6]: assert np.abs(np.array(Image.open(BytesIO(o.content)), int) - np.array(want)).mean() < 2
     assert most == 2, f'{most} at a time'
     assert 'not an image file' in answers[6].text and '25 million pixels' in answers[7].text
+
+@pytest.mark.parametrize('method', ['fork', 'forkserver', 'spawn'])
+def test_a_colorizer_goes_to_workers_however_they_start(method, colorizer):
+    with ProcessPoolExecutor(1, multiprocessing.get_context(method)) as pool: there = pool.submit(colorizer, PHOTO).result()
+    assert there == colorizer(PHOTO)

@@ -9,7 +9,7 @@ NBS = ROOT/'nbs'
 NOTEBOOKS = sorted(o for o in NBS.rglob('*.ipynb') if '.ipynb_checkpoints' not in o.parts)
 CHAPTERS = [o for o in NOTEBOOKS if o.stem[0].isdigit()]
 SERVER = multiprocessing.get_context('forkserver')
-SERVER.set_forkserver_preload(['fastai.vision.all', 'nbdev.test'])  # loaded once, not once for each notebook
+SERVER.set_forkserver_preload(['torchvision', 'pandas', 'matplotlib.pyplot', 'sklearn', 'scipy.stats', 'nbdev.test'])  # loaded once, not once for each notebook
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')                 # as the chapters set it: too late where PyTorch is loaded
 
 def execute(nb, log):
@@ -18,6 +18,7 @@ def execute(nb, log):
     from nbdev.test import test_nb
     with open(log, 'w') as f:
         for fd in (1, 2): os.dup2(f.fileno(), fd)
+    multiprocessing.set_start_method('fork', force=True)   # as in a process that nobody's server started
     os.chdir(NBS)
     sys.exit(not test_nb(nb, skip_flags=get_config(nb.parent).tst_flags, basepath=ROOT)[0])
 
