@@ -1,5 +1,5 @@
 "Archives from the network: nothing of them lies outside the folder that they are unpacked into"
-import io, os, tarfile, zipfile
+import io, tarfile, zipfile
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from functools import partial
 from threading import Thread

@@ -1,6 +1,5 @@
 "The recipes of colorize-train: their options are obeyed, they go on only as they were begun, and destroy nothing"
 import csv
-import json
 import signal
 import sys
 

@@ -15,7 +15,6 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 import colorize_nb
-import colorize_nb.training.learner as learner_module
 from colorize_nb.commands.colorize import colorize as colorize_command
 from colorize_nb.commands.common import Between
 from colorize_nb.commands.demo import demo_photos
@@ -34,7 +33,7 @@ from colorize_nb.data.resumable import ResumableDL
 from colorize_nb.files import alone_in
 from colorize_nb.training.checkpoint import Checkpoint
 from colorize_nb.training.progress import ShowEpochs
-from colorize_nb.training.learner import ColorLearner, pix2pix_learner
+from colorize_nb.training.learner import pix2pix_learner
 
 HERE = Path(__file__).parent
 TINY = dict(recipe='pix2pix', size=32, bs=4, nf=4, ema=.9, workers=0, epochs=2, precision='fp32')

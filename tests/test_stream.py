@@ -8,7 +8,7 @@ from PIL import Image
 from fastai.distributed import DistributedDL
 from torch.utils.data import DataLoader
 
-from colorize_nb.data.stream import PhotoStream, Shards, StreamDL, stream_dls, write_shards
+from colorize_nb.data.stream import PhotoStream, Shards, stream_dls, write_shards
 
 datasets = pytest.importorskip('datasets')
 SIZES = 9, 5, 7, 6, 8, 5, 4, 6  # photos in each shard

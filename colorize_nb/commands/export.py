@@ -9,7 +9,6 @@ __all__ = ['colorize_export']
 
 # %% ../../nbs/reference/58_commands.export.ipynb #cex00004
 from pathlib import Path
-from typing import Annotated
 from .common import Weights, command
 from ..errors import need
 
