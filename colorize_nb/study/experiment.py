@@ -70,6 +70,7 @@ class Experiment:
     lr_mult:float=1. # the discriminator's as a multiple of it
     precision:str='fp32' # see `pix2pix_learner`
     paint:tuple=() # epochs after which it is scored and paints eight photos; always after the last
+    side:int=None # of the pictures it paints, pixels; None: `size`
     shown:tuple=() # folders of fastai's data: paint sixteen of their photos, at 160 pixels, and rank these
     ranked:int=0 # so many of its best, middle and worst photos are kept too
     seen:int=0 # so many of the photos that it trains on are scored too, whenever it paints
@@ -137,7 +138,7 @@ class Photos:
         self.size = e.size
         sets = [find_photos(fastai_cfg().path('data')/o) for o in e.shown]
         self.files = [f for o in sets for f in o] or list(dls.valid.items) # what may be shown
-        self.side = 160 if sets else e.size # of a picture, pixels
+        self.side = e.side or (160 if sets else e.size) # of a picture, pixels
         self.rows = self.read([f for o in sets for f in spread(o, 16//len(sets))] or spread(self.files, 8))
         self.seen = spread(dls.train.items, e.seen) if e.seen else []
         self.truth = measure(lambda L,ab: ab, dls.valid)
