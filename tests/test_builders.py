@@ -75,4 +75,5 @@ def test_server_answers_many_and_keeps_its_limits(colorizer, tmp_path, monkeypat
 @pytest.mark.parametrize('method', ['fork', 'forkserver', 'spawn'])
 def test_a_colorizer_goes_to_workers_however_they_start(method, colorizer):
     with ProcessPoolExecutor(1, multiprocessing.get_context(method)) as pool: there = pool.submit(colorizer, PHOTO).result()
-    assert there == colorizer(PHOTO)
+    far = np.abs(np.array(there, int) - np.array(colorizer(PHOTO)))   # a worker sums in one thread, this process perhaps in several
+    assert far.max() <= 1 and far.mean() < .001

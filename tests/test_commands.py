@@ -103,6 +103,30 @@ def test_interrupt_keeps_what_was_learnt(signum, gan, workers, photos, tmp_path)
     assert command('colorize', 'x.png', '--recolour', '--weights', out, cwd=tmp_path).out.strip() == 'x_colour.png'
     with pytest.raises(ProcessLookupError): os.killpg(p.pid, 0)  # none of its processes is left
 
+LATE = """
+import os, signal, sys
+from pathlib import Path
+from colorize_nb.commands import common
+from colorize_nb.data import scan
+def stop_all(*args):
+    if {when}: os.killpg(0, signal.SIGTERM)
+    ignore()
+ignore, {where} = common.ignore_signals, stop_all
+from colorize_nb.commands.train import train
+sys.exit(train())
+"""
+
+@pytest.mark.parametrize('where, when, args, says', [
+    ('common.ignore_signals', 'Path("trained/log.csv").exists()', ('--epochs', 100000, *TRAIN[:-1], 2), 'in epoch 2 of'),
+    ('scan.photo_stats', 'True', ('--workers', 2), 'in the recipe finetune')])
+def test_a_signal_that_meets_processes_unprepared(where, when, args, says, photos, tmp_path):
+    "Loaders as they begin again with an epoch, and processes that look at photos, which a signal ends"
+    (tmp_path/'late.py').write_text(LATE.format(where=where, when=when))
+    p = start('python', 'late.py', photos, *args, cwd=tmp_path, start_new_session=True)
+    res = finish(p)
+    assert res.rc == 128 + signal.SIGTERM and 'Traceback' not in res.err, res.err
+    assert f'stopped early, {says}' in lines(res.err)[-1] and (tmp_path/'trained'/'model.safetensors').exists() == ('log.csv' in when)
+
 def test_a_closed_terminal_keeps_what_was_learnt(photos, tmp_path):
     exe = Path(sys.executable).parent/'colorize-train'
     pid, term = pty.fork()

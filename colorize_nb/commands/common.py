@@ -6,8 +6,8 @@ Docs: https://colorize-nb.github.io/colorize_nb/reference/commands.common.html.m
 
 # %% auto #0
 __all__ = ['Weights', 'Device', 'Saturation', 'Precision', 'Seed', 'Workers', 'SaveEvery', 'SkipBad', 'MaxUnreadable', 'Version',
-           'Between', 'OneOf', 'command', 'noting_signals', 'ignore_signals', 'let_go', 'exit_code', 'make_folder',
-           'count_photos', 'draw_into_files']
+           'Between', 'OneOf', 'command', 'start_blocked', 'noting_signals', 'ignore_signals', 'let_go', 'exit_code',
+           'make_folder', 'count_photos', 'draw_into_files']
 
 # %% ../../nbs/reference/50_commands.common.ipynb #40c21abf
 import difflib
@@ -24,6 +24,7 @@ import warnings
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fastcore.script import CliError, call_parse, is_cli
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated
@@ -134,6 +135,15 @@ def command(
 _HANG_UP = getattr(signal, 'SIGHUP', None)  # not on Windows
 _ENDING = [o for o in (signal.SIGINT, signal.SIGTERM, _HANG_UP) if o]
 
+def _block(yes):
+    if hasattr(signal, 'pthread_sigmask'): signal.pthread_sigmask(signal.SIG_BLOCK if yes else signal.SIG_UNBLOCK, _ENDING)
+
+def start_blocked(self, start=BaseProcess.start):
+    "`Process.start`, but the ending signals wait in the new process until `ignore_signals`"
+    _block(True)
+    try: start(self)
+    finally: _block(False)
+
 @contextmanager
 def noting_signals():
     "Within this context SIGINT, SIGTERM or SIGHUP only sets `signum` of the namespace that it gives; a SIGINT after that ends a command at once, and elsewhere acts as before"
@@ -149,14 +159,18 @@ def noting_signals():
         if signal.SIGINT in before: signal.signal(signal.SIGINT, end_at_once if is_cli() else before[signal.SIGINT])
     main = threading.current_thread() is threading.main_thread()  # elsewhere Python allows no handler
     before = {s: signal.signal(s, handler) for s in _ENDING if main and signal.getsignal(s) != signal.SIG_IGN}  # nohup ignores
+    start = BaseProcess.start
+    if main: BaseProcess.start = start_blocked
     try: yield note
     finally:
+        BaseProcess.start = start
         for s,h in before.items(): signal.signal(s, h)
 
 # %% ../../nbs/reference/50_commands.common.ipynb #44b61562
 def ignore_signals():
     "Leave the signals that end a training, and that the processes which load its photos get too, to the training"
     for s in _ENDING: signal.signal(s, signal.SIG_IGN)
+    _block(False)
 
 def let_go(
     e:BaseException, # that ends a training

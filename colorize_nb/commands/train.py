@@ -205,7 +205,8 @@ def run_recipe(sources, out, options, until, **guards)->int: # exit code
         try: done, files = train(sources, out, o, stop, note, **guards)
         except BaseException as e:
             let_go(e)
-            raise
+            if not (note.signum and isinstance(e, ColorizeError)): raise
+            return exit_code('colorize-train', note)   # the signal killed what looked at photos, too
         print(*files, out/'training.json', f'Now: colorize PHOTO --weights {out}' if done else 'Not done yet: the same command goes on with it', sep='\n')
     return exit_code('colorize-train', note)
 
