@@ -419,9 +419,9 @@ def test_checkpoints_of_other_networks(photos, tmp_path):
 def change(tensors, info):
     "Ways to spoil a file of weights, with what must be said"
     first, *_ = tensors
-    yield 'of another shape', {**tensors, first: torch.zeros(1)}, info
-    yield '1 missing', {k: v for k, v in tensors.items() if k != first}, info
-    yield '1 unknown', {**tensors, 'more': torch.zeros(1)}, info
+    yield 'size mismatch', {**tensors, first: torch.zeros(1)}, info
+    yield 'Missing key', {k: v for k, v in tensors.items() if k != first}, info
+    yield 'Unexpected key', {**tensors, 'more': torch.zeros(1)}, info
     yield 'unknown network', tensors, {**info, 'arch': 'os.system'}
     yield "can't be built from its header", tensors, {**info, 'config': {'depth': 'x'}}
     yield "can't be built from its header", tensors, {**info, 'config': {'layers': 9}}

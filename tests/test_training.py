@@ -16,7 +16,7 @@ from colorize_nb.data.batches import colorization_dls
 from colorize_nb.data.resumable import ResumableDL
 from colorize_nb.errors import ColorizeError
 from colorize_nb.models.patchgan import PatchGAN
-from colorize_nb.models.pretrained import PretrainedUNet, encoder_decoder
+from colorize_nb.models.pretrained import PretrainedUNet
 from colorize_nb.models.unet import UNet, noise
 from colorize_nb.evaluation.metrics import colorfulness
 from colorize_nb.training.checkpoint import Checkpoint
@@ -126,7 +126,7 @@ def test_the_best_weights_are_loaded_at_the_end(kwargs, with_opt, photos, tmp_pa
         assert min(o[1] for o in learn.recorder.values) > first == best.best
         assert learn.validate()[0] == pytest.approx(first, rel=1e-4)
 
-def two_groups(): return dict(G=PretrainedUNet(decoder=(8, 8, 8, 8)), splitter=encoder_decoder)
+def two_groups(): return dict(G=PretrainedUNet(decoder=(8, 8, 8, 8)), splitter=lambda m: [[*m.encoder.parameters()], [*m.decoder.parameters(), *m.head.parameters()]])
 
 SCHEDULES = {'pix2pix': lambda o: o.fit_pix2pix(2, slice(1e-4, 1e-3)), 'one cycle': lambda o: o.fit_one_cycle(2, slice(1e-4, 1e-3)), 'flat, cosine': lambda o: o.fit_flat_cos(2, slice(1e-3)),
              'restarts': lambda o: o.fit_sgdr(2, 1, 1e-3), 'fine-tune': lambda o: o.fine_tune(1)}

@@ -6,8 +6,8 @@ Docs: https://colorize-nb.github.io/colorize_nb/reference/commands.common.html.m
 
 # %% auto #0
 __all__ = ['Weights', 'Device', 'Saturation', 'Precision', 'Seed', 'Workers', 'SaveEvery', 'SkipBad', 'MaxUnreadable', 'Version',
-           'Between', 'OneOf', 'command', 'start_blocked', 'noting_signals', 'ignore_signals', 'let_go', 'exit_code',
-           'make_folder', 'count_photos', 'draw_into_files']
+           'Between', 'OneOf', 'command', 'noting_signals', 'ignore_signals', 'let_go', 'exit_code', 'make_folder',
+           'count_photos', 'draw_into_files']
 
 # %% ../../nbs/reference/50_commands.common.ipynb #40c21abf
 import difflib
@@ -139,7 +139,7 @@ _ENDING = [o for o in (signal.SIGINT, signal.SIGTERM, _HANG_UP) if o]
 def _block(yes):
     if hasattr(signal, 'pthread_sigmask'): signal.pthread_sigmask(signal.SIG_BLOCK if yes else signal.SIG_UNBLOCK, _ENDING)
 
-def start_blocked(self, start=BaseProcess.start):
+def _start_blocked(self, start=BaseProcess.start):
     "`Process.start`, but the ending signals wait in the new process until `ignore_signals`"
     if os.name == 'posix': resource_tracker.ensure_running()   # its own start would unblock them
     _block(True)
@@ -162,7 +162,7 @@ def noting_signals():
     main = threading.current_thread() is threading.main_thread()  # elsewhere Python allows no handler
     before = {s: signal.signal(s, handler) for s in _ENDING if main and signal.getsignal(s) != signal.SIG_IGN}  # nohup ignores
     start = BaseProcess.start
-    if main: BaseProcess.start = start_blocked
+    if main: BaseProcess.start = _start_blocked
     try: yield note
     finally:
         BaseProcess.start = start

@@ -127,12 +127,13 @@ def read_photos(sources, o, workers, max_unreadable, device=None): # DataLoaders
     return dls
 
 # %% ../../nbs/reference/52_commands.train.ipynb #14d276c1
-def write_training(learn, title, out)->list: # the files
+def write_training(learn, out)->list: # the files
     "Write model.safetensors, and pictures of what it does and how it learnt"
+    from colorize_nb.evaluation.folder import contact_sheet
     from colorize_nb.inference.colorizer import Colorizer
-    from colorize_nb.sheets import results_sheet, save_figure
+    from colorize_nb.sheets import save_figure
     colorizer = Colorizer.from_learner(learn)
-    sheet = results_sheet(learn.dls, {title: colorizer}, out/'results.png')
+    sheet = save_figure(contact_sheet(list(learn.dls.valid_ds.items), colorizer, learn.dls.size, n=16).flat[0], out/'results.png')
     curves = save_figure(learn.plot_losses()[0], out/'losses.png')
     files = [colorizer.save(out), sheet, curves, out/'preview.png', out/'log.csv']
     return [o for o in files if o.exists()]
@@ -161,7 +162,7 @@ def train_pix2pix(sources, out, o, stop, note, workers, max_unreadable, **guards
     def finish(learn):
         if rank_distrib(): return True, []
         note.where = learn.stop_when.where
-        return len(learn.epoch_log.rows) == n, write_training(learn, 'pix2pix' if gan else 'L1 only', out)
+        return len(learn.epoch_log.rows) == n, write_training(learn, out)
     def fit(learn):
         with learn.no_bar(): learn.fit_pix2pix(n)
     if several or is_stream(sources[0]): return fit_by_epochs(learn, fit, finish)

@@ -97,25 +97,6 @@ def _check_config(cls, config):
         else: continue
         if not fits: raise ValueError(f'{name} is {kind}, not {str(value)[:40]!r}')
 
-# %% ../../nbs/reference/21_inference.weights.ipynb #1aea0cbc
-def _misfit(
-    want:dict, # name -> tensor, of the network
-    have:dict, # name -> tensor, of the file
-)->str: # one line; empty if all fits
-    "What does not fit between the tensors of a network and those of a file"
-    def shape(t): return 'x'.join(map(str, t.shape)) or 'scalar'
-    missing = sorted(want.keys() - have.keys())
-    extra = sorted(have.keys() - want.keys())
-    both = [k for k in want if k in have]
-    other = [k for k in both if want[k].shape != have[k].shape]
-    kinds = [k for k in both if want[k].is_floating_point() != have[k].is_floating_point()]
-    why = []
-    if missing: why.append(f'{len(missing)} missing, such as {missing[0]}')
-    if extra: why.append(f'{len(extra)} unknown, such as {extra[0]}')
-    if other: why.append(f'{len(other)} of another shape, such as {(k := other[0])}: {shape(have[k])}, not {shape(want[k])}')
-    if kinds: why.append(f'{len(kinds)} of another kind, such as {(k := kinds[0])}: {have[k].dtype}')
-    return '; '.join(why)
-
 # %% ../../nbs/reference/21_inference.weights.ipynb #8d980588
 class NoDraws(TorchFunctionMode):
     "Within this context weights stay as they are where a network would draw them at random"
@@ -140,13 +121,13 @@ def build_model(
     except ColorizeError as e: raise ColorizeError(f'cannot use {file}: {e}') from None
     except (TypeError, ValueError, RuntimeError, IndexError, KeyError, AttributeError) as e:
         raise ColorizeError(f"cannot use {file}: {arch} can't be built from its header ({one_line(e)})") from e
-    tensors = getattr(cls, 'renamed', dict)(tensors)  # of files that are older than some names
-    why = _misfit(model.state_dict(), tensors)
-    if why: raise ColorizeError(f"cannot use {file}: its tensors don't fit a {arch}: {why}")
+    kinds = [k for k,t in model.state_dict().items() if k in tensors and t.is_floating_point() != tensors[k].is_floating_point()]
+    if kinds: raise ColorizeError(f'cannot use {file}: {len(kinds)} of its tensors are of another kind, such as {kinds[0]}')
     tensors = {k: t.float() if t.is_floating_point() else t for k,t in tensors.items()}
     wild = [k for k,t in tensors.items() if not t.isfinite().all()]
     if wild: raise ColorizeError(f'cannot use {file}: {len(wild)} of its tensors are not finite, such as {wild[0]}')
-    model.load_state_dict(tensors, assign=True)
+    try: model.load_state_dict(tensors, assign=True)
+    except RuntimeError as e: raise ColorizeError(f"cannot use {file}: its tensors don't fit a {arch}: {one_line(e).partition(': ')[2][:300]}") from None
     return model.requires_grad_(False)
 
 # %% ../../nbs/reference/21_inference.weights.ipynb #1e527e1e

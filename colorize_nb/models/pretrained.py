@@ -6,7 +6,7 @@ Docs: https://colorize-nb.github.io/colorize_nb/reference/models.pretrained.html
 
 # %% auto #0
 __all__ = ['ConvSame', 'MBConv', 'EfficientNetLite0', 'imagenet_weights', 'load_imagenet', 'DecoderBlock', 'FreezeBN',
-           'PretrainedUNet', 'encoder_decoder']
+           'PretrainedUNet']
 
 # %% ../../nbs/reference/10_models.pretrained.ipynb #63f69ac8
 import torch
@@ -182,12 +182,3 @@ class PretrainedUNet(FreezeBN):
         for i,block in enumerate(self.decoder): x = block(x, feats.get(16//2**i))
         ab = torch.tanh(self.head(x).float())
         return F.interpolate(ab, size=L.shape[-2:], mode='bilinear', align_corners=False)[..., :h, :w]
-
-# %% ../../nbs/reference/10_models.pretrained.ipynb #52428a10
-def encoder_decoder(
-    model:PretrainedUNet, # or any model with an attribute `encoder`
-)->list[list[nn.Parameter]]: # [the encoder's, all others]
-    "Two groups of parameters, for a learner's `splitter`"
-    enc = list(model.encoder.parameters())
-    ids = {id(p) for p in enc}
-    return [enc, [p for p in model.parameters() if id(p) not in ids]]

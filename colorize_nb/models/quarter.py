@@ -93,14 +93,6 @@ class QuarterUNet(FreezeBN):
         nn.init.normal_(self.head.weight, 0., 0.001)
         nn.init.zeros_(self.head.bias)
 
-    @staticmethod
-    def renamed(tensors:dict)->dict: # name -> tensor
-        "Files of versions 1 and 2 have other names for the attention"
-        new = {'agree.ask': 'attention.qkv', 'agree.answer': 'attention.proj', 'agree.norm': 'attention.norm'}
-        return {next((k.replace(a, b) for a,b in new.items() if k.startswith(a)), k): v for k,v in tensors.items()}
-
-    def load_state_dict(self, state_dict, *args, **kwargs): return super().load_state_dict(self.renamed(state_dict), *args, **kwargs)
-
     def quarter(self,
         L:Tensor, # (B,1,H,W) in [-1,1], H and W multiples of 32
         hints:Tensor|None=None, # (B,3,H,W), see `pool_hints`; None: none

@@ -13,8 +13,9 @@ import time
 import torch
 from contextlib import ExitStack
 from copy import deepcopy
-from fastai.vision.all import AMPMode, L, MixedPrecision, Tensor, get_model, show_image
+from fastai.vision.all import AMPMode, L, MixedPrecision, Tensor, get_model
 from ..color import net_to_rgb
+from ..sheets import show_rows
 from .adversary import Adversary, StatefulCallback
 
 # %% ../../nbs/reference/47_training.callbacks.ipynb #fd093b92
@@ -115,7 +116,8 @@ class Preview(StatefulCallback):
         with torch.no_grad(): self._add(f'batch {self.train_iter}', model(self.L))
         model.train()
         if not self.file: return
-        self.show().figure.savefig(self.file, dpi=100)
+        self.show()
+        plt.savefig(self.file, dpi=100)
         plt.close()
     def state_dict(self): return dict(frames=self.frames)
     def load_state_dict(self, state): self.frames = list(state['frames'])
@@ -123,12 +125,6 @@ class Preview(StatefulCallback):
 
     def show(self,
         size:float=1.3, # inches per picture
-    ): # the first matplotlib axes
+    ):
         "Draw the previews so far: grey above, then one row per preview, the truth below"
-        rows = self.frames + [('truth', net_to_rgb(self.L, self.ab).cpu())]
-        _, axs = plt.subplots(len(rows), len(self.L), figsize=(size*len(self.L) + .8, size*len(rows)), squeeze=False)
-        for ax_row,(title,rgb) in zip(axs, rows):
-            for ax,o in zip(ax_row, rgb): show_image(o, ax=ax)
-            ax_row[0].text(-.08, .5, title, transform=ax_row[0].transAxes, ha='right', va='center')
-        plt.tight_layout(pad=.2)
-        return axs[0, 0]
+        show_rows({**dict(self.frames), 'truth': net_to_rgb(self.L, self.ab).cpu()}, size=size)

@@ -226,7 +226,7 @@ def names_hash(files)->str: # how many, and a hash of their names and their fold
 
 # %% ../../nbs/reference/40_training.checkpoint.ipynb #blame001
 @contextmanager
-def blaming(file, checkpoint):
+def naming_file(file, checkpoint):
     "Within this context, what goes wrong before a batch is done is a `ValueError` that names the checkpoint's file; None for none"
     at = checkpoint.at
     try: yield
@@ -251,7 +251,7 @@ def resumable_fit(
     learn.add_cbs([Checkpoint(every, seed=seed, settings=dict(settings or {}, photos=names)), StopIfNotFinite(skip_bad)])
     if resume and (file := learn.resume(say)): print(f'goes on from {file}', flush=True)
     else: file = None
-    with blaming(file, learn.checkpoint):
+    with naming_file(file, learn.checkpoint):
         fit(learn)
         if skipped := learn.stop_if_not_finite.skipped: say(f'{skipped} batches were left out, their predictions were not finite')
         if finish is None: return

@@ -132,17 +132,11 @@ def pix2pix_learner(
     if G is None: G = UNet(nf=nf, depth=min(8, int(np.log2(dls.size))))
     if D is None and gan is not None: D = PatchGAN(nf=nf)
     if precision == 'auto': precision = best_precision(torch.device(dls.device or default_device()), G.to(dls.device or default_device()), getattr(dls, 'size', 128))
-    own = usual_callbacks(D, gan, gan_weight, lr_mult, ema, precision)
-    return ColorLearner(dls, G.to(memory_format=torch.channels_last), loss_func=WeightedL1(l1_weight), lr=lr, cbs=own + L(cbs),
-                        metrics=[l1, *(own[0].metrics if gan else ()), PSNR(), Colorfulness(), *L(metrics)], **{'opt_func': paper_adam, **kwargs})
-
-# %% ../../nbs/reference/48_training.learner.ipynb #75245827
-def usual_callbacks(D, gan, weight, lr_mult, ema, precision)->L:
-    "The adversary, the average and the precision, as far as they are wanted"
     if precision not in ('fp32', 'bf16', 'fp16'): raise ValueError(f"precision is 'fp32', 'bf16', 'fp16' or 'auto', not {precision!r}")
-    cbs = L() if gan is None else L(Adversary(D.to(memory_format=torch.channels_last), gan, weight, lr_mult))
-    if ema is not None: cbs.append(EMA(ema))
-    return cbs if precision == 'fp32' else cbs + DevicePrecision(precision)
+    own = [] if gan is None else [Adversary(D.to(memory_format=torch.channels_last), gan, gan_weight, lr_mult)]
+    more = ([] if ema is None else [EMA(ema)]) + ([] if precision == 'fp32' else [DevicePrecision(precision)])
+    return ColorLearner(dls, G.to(memory_format=torch.channels_last), loss_func=WeightedL1(l1_weight), lr=lr, cbs=[*own, *more, *L(cbs)],
+                        metrics=[l1, *(own[0].metrics if gan else ()), PSNR(), Colorfulness(), *L(metrics)], **{'opt_func': paper_adam, **kwargs})
 
 # %% ../../nbs/reference/48_training.learner.ipynb #33bcc358
 @patch
