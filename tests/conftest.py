@@ -1,6 +1,7 @@
 "Shared by all tests: threads, and what a subprocess needs"
-import os, shutil, subprocess, sys
+import multiprocessing, os, runpy, shutil, subprocess, sys, tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
@@ -11,6 +12,29 @@ if 'PYTEST_XDIST_WORKER' in os.environ: os.environ['OMP_NUM_THREADS'] = '1'
 ROOT = Path(__file__).parent.parent
 SOURCES = 'nbs', 'colorize_nb', 'tools', 'pyproject.toml', 'settings.ini', '_quarto.yml', 'README.md'
 GENERATED = shutil.ignore_patterns('__pycache__', '.ipynb_checkpoints', 'nbdev.yml', 'sidebar.yml', 'models')
+
+SERVER = multiprocessing.get_context('forkserver')
+SERVER.set_forkserver_preload(['torchvision', 'pandas', 'matplotlib.pyplot', 'sklearn', 'scipy.stats', 'nbdev.test'])  # loaded once, not once for each process
+os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')                 # as the chapters and the commands set it: too late where PyTorch is loaded
+
+def _script(argv, cwd, env, out, err):
+    for fd, file in enumerate((os.devnull, out, err)): os.dup2(os.open(file, os.O_RDWR | os.O_CREAT), fd)
+    os.chdir(cwd)
+    os.environ.update(env)
+    multiprocessing.set_start_method('fork', force=True)
+    sys.argv = argv
+    runpy.run_path(argv[0], run_name='__main__')
+
+def command(name, *args, cwd, timeout=600):
+    "`colorize …` in a process of its own, where only PyTorch is loaded already: exit code and what it said"
+    with tempfile.TemporaryDirectory() as tmp:
+        out, err = (Path(tmp)/o for o in ('out', 'err'))
+        argv = [str(Path(sys.executable).parent/name), *map(str, args)]
+        p = SERVER.Process(target=_script, args=(argv, cwd, {**os.environ, 'MPLBACKEND': 'agg'}, out, err))
+        p.start()
+        p.join(timeout)
+        if p.exitcode is None: p.kill(), pytest.fail(f'{name} takes longer than {timeout} s')
+        return SimpleNamespace(rc=p.exitcode, out=out.read_text('utf-8', 'replace'), err=err.read_text('utf-8', 'replace'))
 
 class ByFile(LoadScopeScheduling):
     "The tests of a file stay in one process and share its fixtures, those of the site too; the notebooks are spread"

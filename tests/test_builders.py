@@ -72,7 +72,7 @@ def test_server_answers_many_and_keeps_its_limits(colorizer, tmp_path, monkeypat
     assert most == 2, f'{most} at a time'
     assert 'not an image file' in answers[6].text and '25 million pixels' in answers[7].text
 
-@pytest.mark.parametrize('method', ['fork', 'forkserver', 'spawn'])
+@pytest.mark.parametrize('method', ['fork', 'forkserver', pytest.param('spawn', marks=pytest.mark.slow)])
 def test_a_colorizer_goes_to_workers_however_they_start(method, colorizer):
     with ProcessPoolExecutor(1, multiprocessing.get_context(method)) as pool: there = pool.submit(colorizer, PHOTO).result()
     far = np.abs(np.array(there, int) - np.array(colorizer(PHOTO)))   # a worker sums in one thread, this process perhaps in several

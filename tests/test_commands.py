@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from PIL import Image
+from conftest import command
 
 import colorize_nb
 from colorize_nb.models.quarter import QuarterUNet
@@ -19,15 +20,13 @@ def start(command, *args, cwd, **kwargs):
     exe = shutil.which(command, path=str(Path(sys.executable).parent))
     assert exe, f"{command} is not beside {sys.executable}: pip install -e \".[dev]\""
     env = {**os.environ, 'OMP_NUM_THREADS': '1', 'MPLBACKEND': 'agg'}
-    def heed(): signal.signal(signal.SIGHUP, signal.SIG_DFL)   # though the tests may run under nohup
+    def heed(): [signal.signal(o, signal.SIG_DFL) for o in (signal.SIGINT, signal.SIGHUP)]   # though the tests may run in the background, or under nohup
     return subprocess.Popen([exe, *map(str, args)], cwd=cwd, env=env, text=True, encoding='utf-8', errors='replace', preexec_fn=heed,
                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kwargs)
 
 def finish(p):
     out, err = p.communicate(timeout=LIMIT)
     return SimpleNamespace(rc=p.returncode, out=out, err=err)
-
-def command(*args, cwd): return finish(start(*args, cwd=cwd))
 
 def lines(text): return [o for o in text.splitlines() if o.strip()]
 
@@ -87,24 +86,9 @@ def test_train_never_replaces_a_model(trained, photos):
     assert res.rc == 1 and 'choose another --out' in res.err
     assert (trained.folder/'model.safetensors').read_bytes() == before
 
-@pytest.mark.parametrize('signum, gan, workers', [(signal.SIGINT, 'none', 2), (signal.SIGTERM, 'hinge', 2), (signal.SIGHUP, 'vanilla', 0)])
-def test_interrupt_keeps_what_was_learnt(signum, gan, workers, photos, tmp_path):
-    p = start('colorize-train', photos, '--epochs', 100000, '--gan', gan, *TRAIN[:-1], workers, cwd=tmp_path, start_new_session=True)
-    log, out = tmp_path/'trained'/'log.csv', tmp_path/'trained'
-    try:
-        wait_for(p, lambda: log.exists() and len(log.read_text().splitlines()) > 1)
-        for _ in range(1 + (signum == signal.SIGTERM)): os.killpg(p.pid, signum)  # as a terminal or `timeout` does: to the loading processes too, and perhaps twice
-        res = finish(p)
-    finally: p.kill()
-    assert res.rc == 128 + signum, res.err
-    assert len(lines(res.err)) == 2 and 'left out, cannot be read' in res.err and 'stopped early, in epoch' in res.err and 'after batch' in res.err
-    assert {o.name for o in out.iterdir()} >= {'model.safetensors', 'log.csv', 'results.png', 'losses.png'}
-    photo(tmp_path/'x.png')
-    assert command('colorize', 'x.png', '--recolour', '--weights', out, cwd=tmp_path).out.strip() == 'x_colour.png'
-    with pytest.raises(ProcessLookupError): os.killpg(p.pid, 0)  # none of its processes is left
-
 LATE = """
-import os, signal, sys
+import os, signal, sys, warnings
+warnings.simplefilter('ignore')
 from pathlib import Path
 from colorize_nb.commands import common
 from colorize_nb.data import scan
@@ -116,16 +100,34 @@ from colorize_nb.commands.train import train
 sys.exit(train())
 """
 
-@pytest.mark.parametrize('where, when, args, says', [
-    ('common.ignore_signals', 'Path("trained/log.csv").exists()', ('--epochs', 100000, *TRAIN[:-1], 2), 'in epoch 2 of'),
-    ('scan.photo_stats', 'True', ('--workers', 2), 'in the recipe finetune')])
-def test_a_signal_that_meets_processes_unprepared(where, when, args, says, photos, tmp_path):
-    "Loaders as they begin again with an epoch, and processes that look at photos, which a signal ends"
-    (tmp_path/'late.py').write_text(LATE.format(where=where, when=when))
-    p = start('python', 'late.py', photos, *args, cwd=tmp_path, start_new_session=True)
-    res = finish(p)
-    assert res.rc == 128 + signal.SIGTERM and 'Traceback' not in res.err, res.err
-    assert f'stopped early, {says}' in lines(res.err)[-1] and (tmp_path/'trained'/'model.safetensors').exists() == ('log.csv' in when)
+def start_late(where, when, *args, cwd):
+    "colorize-train, which sends a SIGTERM to all of its processes where a function is called, as `timeout` and a terminal do"
+    (cwd/'late.py').write_text(LATE.format(where=where, when=when))
+    return start('python', 'late.py', *args, cwd=cwd, start_new_session=True)
+
+@pytest.mark.parametrize('signum, gan, workers', [(signal.SIGINT, 'none', 2), (signal.SIGTERM, 'hinge', 2), (signal.SIGHUP, 'vanilla', 0)])
+def test_interrupt_keeps_what_was_learnt(signum, gan, workers, photos, tmp_path):
+    args = photos, '--epochs', 100000, '--gan', gan, *TRAIN[:-1], workers
+    log, out = tmp_path/'trained'/'log.csv', tmp_path/'trained'
+    if signum == signal.SIGTERM: p = start_late('common.ignore_signals', 'Path("trained/log.csv").exists()', *args, cwd=tmp_path)  # from processes as they begin: twice
+    else: p = start('colorize-train', *args, cwd=tmp_path, start_new_session=True)
+    try:
+        if signum != signal.SIGTERM:
+            wait_for(p, lambda: log.exists() and len(log.read_text().splitlines()) > 1)
+            os.killpg(p.pid, signum)
+        res = finish(p)
+    finally: p.kill()
+    assert res.rc == 128 + signum, res.err
+    assert len(lines(res.err)) == 2 and 'left out, cannot be read' in res.err and 'stopped early, in epoch' in res.err and 'after batch' in res.err
+    assert {o.name for o in out.iterdir()} >= {'model.safetensors', 'log.csv', 'results.png', 'losses.png'}
+    photo(tmp_path/'x.png')
+    assert command('colorize', 'x.png', '--recolour', '--weights', out, cwd=tmp_path).out.strip() == 'x_colour.png'
+    with pytest.raises(ProcessLookupError): os.killpg(p.pid, 0)  # none of its processes is left
+
+def test_a_signal_while_photos_are_looked_at(photos, tmp_path):
+    res = finish(start_late('scan.photo_stats', 'True', photos, '--workers', 2, cwd=tmp_path))
+    assert res.rc == 128 + signal.SIGTERM, res.err
+    assert len(lines(res.err)) == 1 and 'stopped early, in the recipe finetune' in res.err and not (tmp_path/'trained'/'model.safetensors').exists()
 
 def test_a_closed_terminal_keeps_what_was_learnt(photos, tmp_path):
     exe = Path(sys.executable).parent/'colorize-train'

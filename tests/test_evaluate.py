@@ -1,17 +1,14 @@
 "colorize-eval as a user types it"
-import io, json, os, shutil, subprocess, sys
+import io, json, shutil, sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from conftest import command
 
-def evaluate(*args, cwd, **env):
-    "The command in a process of its own"
-    exe = shutil.which('colorize-eval', path=str(Path(sys.executable).parent))
-    assert exe, f"colorize-eval is not beside {sys.executable}: pip install -e \".[dev]\""
-    return subprocess.run([exe, *map(str, args)], cwd=cwd, env={**os.environ, 'OMP_NUM_THREADS': '1', **env}, text=True, encoding='utf-8',
-                          errors='replace', stdin=subprocess.DEVNULL, capture_output=True, timeout=600)
+evaluate = partial(command, 'colorize-eval')
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
@@ -29,9 +26,9 @@ def folder(tmp_path_factory):
 
 def test_table_json_and_sheet(folder):
     res = evaluate('photos', '--weights', 'model.safetensors', '--size', 64, '--out', 'new/out', '--saturation', 1, 2, cwd=folder)
-    assert not res.returncode, res.stderr
-    assert not res.stderr.strip()
-    lines = res.stdout.splitlines()
+    assert not res.rc, res.err
+    assert not res.err.strip()
+    lines = res.out.splitlines()
     assert lines[0] == '4 photos at 64 px; left out: 1 of little colour, 0 unreadable'
     assert lines[1].split() == ['PSNR', 'SSIM', 'colour', 'share', 'delta', 'Fréchet']
     assert [o[:14].strip() for o in lines[2:6]] == ['grey', 'model', 'model x2', 'truth']
@@ -45,21 +42,21 @@ def test_table_json_and_sheet(folder):
 def test_prints_only_without_out(folder):
     before = {*folder.rglob('*')}
     res = evaluate('photos', '--weights', 'model.safetensors', '--size', 64, '--limit', 2, cwd=folder)
-    assert not res.returncode, res.stderr
-    assert len(res.stdout.splitlines()) == 7 and {*folder.rglob('*')} == before
+    assert not res.rc, res.err
+    assert len(res.out.splitlines()) == 7 and {*folder.rglob('*')} == before
 
 def test_without_weights_the_packages_own(folder):
     import colorize_nb
     res = evaluate('photos', '--size', 64, '--limit', 2, cwd=folder)
-    if (Path(colorize_nb.__file__).parent/'weights'/'default.safetensors').exists(): assert not res.returncode and len(res.stdout.splitlines()) == 7, res.stderr
-    else: assert res.returncode == 1 and res.stderr.startswith('colorize-eval: no weights come with this version') and len(res.stderr.splitlines()) == 1
+    if (Path(colorize_nb.__file__).parent/'weights'/'default.safetensors').exists(): assert not res.rc and len(res.out.splitlines()) == 7, res.err
+    else: assert res.rc == 1 and res.err.startswith('colorize-eval: no weights come with this version') and len(res.err.splitlines()) == 1
 
 def test_goes_on_past_a_bad_file(folder, tmp_path):
     shutil.copytree(folder/'photos', tmp_path/'photos')
     (tmp_path/'photos'/'text.jpg').write_text('not a photo')
     res = evaluate('photos', '--weights', folder/'model.safetensors', '--size', 64, cwd=tmp_path)
-    assert res.returncode == 1 and '4 photos at 64 px; left out: 1 of little colour, 1 unreadable' in res.stdout
-    assert len(res.stderr.splitlines()) == 1 and 'photos/text.jpg' in res.stderr
+    assert res.rc == 1 and '4 photos at 64 px; left out: 1 of little colour, 1 unreadable' in res.out
+    assert len(res.err.splitlines()) == 1 and 'photos/text.jpg' in res.err
 
 @pytest.mark.parametrize('line, says', [
     ('nowhere --weights model.safetensors', 'no such folder: nowhere'),
@@ -74,8 +71,8 @@ def test_errors_are_one_line(line, says, folder, tmp_path):
     shutil.copytree(folder/'photos', tmp_path/'photos')
     shutil.copy(folder/'model.safetensors', tmp_path)
     res = evaluate(*line.split(), cwd=tmp_path)
-    assert res.returncode == 1 and says in res.stderr, res.stderr
-    assert len(res.stderr.splitlines()) == 1 and res.stderr.startswith('colorize-eval: ')
+    assert res.rc == 1 and says in res.err, res.err
+    assert len(res.err.splitlines()) == 1 and res.err.startswith('colorize-eval: ')
 
 def test_without_the_extra_the_distance_is_left_out(folder, capsys, monkeypatch):
     from colorize_nb.commands.evaluate import evaluate

@@ -3,14 +3,12 @@ import json, multiprocessing, os, sys
 from pathlib import Path
 
 import pytest
+from conftest import SERVER
 
 ROOT = Path(__file__).parent.parent
 NBS = ROOT/'nbs'
 NOTEBOOKS = sorted(o for o in NBS.rglob('*.ipynb') if '.ipynb_checkpoints' not in o.parts)
 CHAPTERS = [o for o in NOTEBOOKS if o.stem[0].isdigit()]
-SERVER = multiprocessing.get_context('forkserver')
-SERVER.set_forkserver_preload(['torchvision', 'pandas', 'matplotlib.pyplot', 'sklearn', 'scipy.stats', 'nbdev.test'])  # loaded once, not once for each notebook
-os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')                 # as the chapters set it: too late where PyTorch is loaded
 
 def execute(nb, log):
     "What `nbdev-test` does with one notebook"

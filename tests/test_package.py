@@ -23,22 +23,22 @@ def files(folder, pattern):
 
 def differing(a, b): return sorted(k for k in a.keys() | b.keys() if a.get(k) != b.get(k))
 
-def test_modules_are_what_the_notebooks_export(root, run, checkout, tmp_path):
-    copy = checkout(tmp_path)
+@pytest.fixture(scope='module')
+def copy(checkout, tmp_path_factory): return checkout(tmp_path_factory.mktemp('copy'))
+
+def test_modules_are_what_the_notebooks_export(root, run, copy):
     for p in (copy/'colorize_nb').rglob('*.py'):
         if p.parent != copy/'colorize_nb' or not p.name.startswith('__'): p.unlink()
     run('nbdev-export', cwd=copy)
     diff = differing(files(copy/'colorize_nb', '*.py'), files(root/'colorize_nb', '*.py'))
     assert not diff, f'not as exported: {diff}. Edit the notebooks, then run nbdev-export'
 
-def test_notebooks_are_clean(root, run, checkout, tmp_path):
-    copy = checkout(tmp_path)
+def test_notebooks_are_clean(root, run, copy):
     run('nbdev-clean', cwd=copy)
     diff = differing(files(copy/'nbs', '*.ipynb'), files(root/'nbs', '*.ipynb'))
     assert not diff, f'not clean: {diff}. Run nbdev-clean'
 
-def test_notebooks_begin_and_end_as_they_should(root, run, checkout, tmp_path):
-    copy = checkout(tmp_path)
+def test_notebooks_begin_and_end_as_they_should(root, run, copy):
     run('python', 'tools/colab.py', cwd=copy)
     diff = differing(files(copy/'nbs', '*.ipynb'), files(root/'nbs', '*.ipynb'))
     assert not diff, f'install cell or last cell: {diff}. Run python tools/colab.py'
@@ -103,10 +103,15 @@ def test_version():
     import colorize_nb
     assert colorize_nb.__version__ == version('colorize_nb'), 'the version was raised after the installation: pip install -e .'
 
-@pytest.mark.parametrize('module', LIGHT)
-def test_import_is_light(module, run):
-    heavy = run('python', '-c', f'import sys, colorize_nb.{module}; print(*(o for o in {HEAVY} if o in sys.modules))')
-    assert not heavy.strip(), f'colorize_nb.{module} imports {heavy}'
+def test_imports_are_light(run):
+    "One after the other in one process: the first that brings something heavy is the one to blame"
+    code = f"""
+import importlib, sys
+for module in {LIGHT}:
+    importlib.import_module(f'colorize_nb.{{module}}')
+    if heavy := [o for o in {HEAVY} if o in sys.modules]: sys.exit(f'{{module}} imports {{heavy}}')
+"""
+    run('python', '-c', code)
 
 def test_the_package_itself_is_lazy(run):
     out = run('python', '-c', 'import sys, colorize_nb; print("torch" in sys.modules); from colorize_nb import Colorizer, save_photo; print(Colorizer.__name__, "fastai" in sys.modules)')
