@@ -24,7 +24,7 @@ import warnings
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fastcore.script import CliError, call_parse, is_cli
-from multiprocessing import resource_tracker
+from multiprocessing import get_start_method, resource_tracker
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import SimpleNamespace
@@ -141,7 +141,7 @@ def _block(yes):
 
 def _start_blocked(self, start=BaseProcess.start):
     "`Process.start`, but the ending signals wait in the new process until `ignore_signals`"
-    if os.name == 'posix': resource_tracker.ensure_running()   # its own start would unblock them
+    if os.name == 'posix' and (self._start_method or get_start_method()) != 'fork': resource_tracker.ensure_running()   # its own start would unblock them
     _block(True)
     try: start(self)
     finally: _block(False)
