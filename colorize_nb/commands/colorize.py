@@ -15,7 +15,7 @@ import time
 from argparse import SUPPRESS
 from pathlib import Path
 from typing import Annotated
-from .common import Between, Device, OneOf, Saturation, Weights, command, noting_signals
+from .common import Between, Device, Look, OneOf, ReferencePhoto, Saturation, Weights, command, noting_signals
 from ..errors import ColorizeError, printable
 from ..inference.batch import color_photo, left_out, plan, run, summary
 from ..inference.cluster import check_address
@@ -44,11 +44,12 @@ def _folder(path):
     "The folder, or that of the file, or of the first part of a pattern"
     return next(o for o in (Path(path), *Path(path).parents) if o.is_dir())
 
-def _colorizer(weights, device, hints):
-    "Load a colorizer (`ColorizeError` if it takes no hints, and there are some)"
+def _colorizer(weights, device, options):
+    "Load a colorizer, and the reference into `options` (`ColorizeError` if it takes no hints, and there are some)"
     from colorize_nb.inference.colorizer import Colorizer
     res = Colorizer.from_pretrained(weights, device=device)
-    if hints and not res.takes_hints: raise ColorizeError('--hint needs a network that takes hints; this one takes none')
+    if options['hints'] and not res.takes_hints: raise ColorizeError('--hint needs a network that takes hints; this one takes none')
+    if options['reference']: options['reference'] = res.read_reference(options['reference'], options['size'])
     return res
 
 # %% ../../nbs/reference/51_commands.colorize.ipynb #pipe0001
@@ -61,7 +62,7 @@ def _pipe(weights, device, format, options):
     data, result = sys.stdin.buffer.read(), BytesIO()
     with reading('the photo in the pipe'), open_image(BytesIO(data)) as img: kind = img.format
     format = format or dict(JPEG='jpg', MPO='jpg', TIFF='tif', WEBP='webp').get(kind, 'png')
-    colorizer = _colorizer(weights, device, options['hints'])
+    colorizer = _colorizer(weights, device, options)
     res = color_photo(colorizer, BytesIO(data), [result], settings_of(colorizer, **options), format=format, **options)
     if res.status == 'failed': raise ColorizeError(res.says)
     for o in res.notes if res.status == 'coloured' else ['the photo has colours already, so it was left alone; --recolour colours it']: _say(o)
@@ -78,7 +79,7 @@ def _run(todo, asked, weights, device, on, report):
     start, signum = time.monotonic(), 0
     for o in [*todo.wrong, *(o.says for o in todo.outcomes), *_meant(asked)]: _say(o)
     if any(o.status == 'waiting' for o in todo.outcomes):
-        colorizer = _colorizer(weights, device, todo.options['hints'])
+        colorizer = _colorizer(weights, device, todo.options)
         with noting_signals() as note: run(todo, colorizer, on, stopped=lambda: note.signum)
         signum = note.signum
     _say(left_out(todo.left))
@@ -99,6 +100,8 @@ def colorize(
     size:Annotated[int, Between(16, 2048)]=None, # short side of what the network sees, pixels; default: what the weights were made for
     saturation:Saturation=1.,
     hint:Annotated[str, {'action':'append', 'metavar':'X,Y,#RRGGBB'}]=None, # a colour at a point of one photo, in pixels of the upright photo; as often as you like
+    reference:ReferencePhoto=None,
+    look:Look='natural',
     device:Device='auto',
     on:str=None, # the cluster that colours: ray for this machine or the one that RAY_ADDRESS names, or an address such as ray://head:10001
     compare:bool=False, # also write x_colour_compare.jpg: before and after, side by side
@@ -117,7 +120,7 @@ def colorize(
     if on: check_address(on)
     if max_pixels: _pixel_limit(max_pixels)
     format = dict(jpeg='jpg', tiff='tif').get(format, format)
-    options = dict(saturation=saturation, size=size, hints=[_point(o) for o in hint or []], lenient=lenient, recolor=recolour or recolor, descreen=descreen, quality=quality, depth=depth)
+    options = dict(saturation=saturation, size=size, hints=[_point(o) for o in hint or []], lenient=lenient, recolor=recolour or recolor, descreen=descreen, quality=quality, depth=depth, reference=reference, look=look)
     if '-' in photo:
         if len(photo) > 1 or out or on or compare or report or resume: raise ColorizeError('- stands for one photo in a pipe, whose result goes into the pipe')
         return _pipe(weights, device, format, options)

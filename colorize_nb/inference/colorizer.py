@@ -27,6 +27,8 @@ from ..errors import ColorizeError
 from ..gamut import BYTE, LINEAR, ROOT, linear_in_gamut, look_up
 from .hints import MAX_HINTS, hint_map, hints_inside
 from .hub import push_to_hub
+from .looks import LOOKS
+from .reference import Reference
 from .upsampling import ChromaUpsampler, working_size
 from .weights import build_model, find_weights, read_weights, save_model
 from ..models.register import ARCHS
@@ -134,6 +136,11 @@ class Colorizer:
         "Where the model is"
         return next((p.device for p in self.model.parameters()), torch.device('cpu'))
 
+    @property
+    def encoder(self)->nn.Module:
+        "What sees, in a model that has such a part, else None"
+        return getattr(getattr(self.model, '_orig_mod', self.model), 'encoder', None)
+
     @cached_property
     def fingerprint(self)->str: # 16 hexadecimal digits
         "A hash of the weights, taken once"
@@ -153,14 +160,28 @@ def ab(self:Colorizer,
     L:Tensor, # (B,1,H,W) in [-1,1]
     hints:Tensor=None, # (B,3,H,W), see `hint_map`; None: none
     mirror:bool=None, # as `Colorizer`'s own by default
+    reference:Reference=None, # gives the colours of places that it shares with the pictures; hints lie on top
 )->Tensor: # (B,2,H,W) in [-1,1], float32, on the model's device
     "The model's colours for a batch (`ColorizeError` if there are hints and it takes none, or if they aren't finite)"
     if hints is not None and not self.takes_hints: raise ColorizeError('this network takes no hints')
+    if reference is not None:
+        found = reference.hints(self.encoder, L.to(self.device))
+        hints = found if hints is None else torch.where(hints[:, 2:].to(found) > 0, hints.to(found), found)
     given = [o.to(self.device) for o in (L, hints) if o is not None]
     ab = self.model(*given).float()
     if self.mirror if mirror is None else mirror: ab = (ab + self.model(*[o.flip(-1) for o in given]).float().flip(-1))/2
     if not ab.isfinite().all(): raise ColorizeError("the model's colours are not numbers: its weights are damaged")
     return ab
+
+# %% ../../nbs/reference/22_inference.colorizer.ipynb #col00012
+@patch
+def read_reference(self:Colorizer,
+    photo:str|Path|Image.Image|np.ndarray|Photo, # in colour, of any kind, size and shape
+    size:int=None, # short side of what the model sees, pixels; None: its own
+)->Reference:
+    "What `reference` of a call is made to, for many calls (`ColorizeError` if the photo is grey, or the network takes no hints)"
+    if not (self.takes_hints and hasattr(self.encoder, 'forward')): raise ColorizeError('a reference needs a network that takes hints; this one takes none')
+    return Reference(self.encoder, photo, size or self.size, self.device)
 
 # %% ../../nbs/reference/22_inference.colorizer.ipynb #col00009
 if hasattr(os, 'register_at_fork'): os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
@@ -177,21 +198,25 @@ def chromas(self:Colorizer,
     size:int=None, # short side of what the model sees, 16 to 2048 pixels; None: its own
     hints:list=None, # see `hint_map`; of one photo only
     mirror:bool=None, # as `Colorizer`'s own by default
+    reference=None, # a colour photo, or what `read_reference` made of it: gives the colours of places that it shares with the photos
+    look:str='natural', # see `LOOKS`
 )->list: # of `ChromaUpsampler`
     "The model's chroma for photos (`ColorizeError` if it isn't finite, or can't be asked for)"
     for name,value,least,most in (('saturation', saturation, 0, 10), ('size', 16 if size is None else size, 16, 2048)):
         if not (isinstance(value, Real) and least <= value <= most): raise ColorizeError(f'{name} is a number from {least} to {most}, not {value}')
+    if look not in LOOKS: raise ColorizeError(f"look is one of {', '.join(LOOKS)}, not {look!r}")
     if hints and len(photos) > 1: raise ColorizeError('hints are points of one photo, not of a list')
     seen = [working_size(o.size, size or self.size) for o in photos]
     for w,h in seen:
         if w*h > MOST_SEEN: raise ColorizeError(f'the network would look at {w}x{h} pixels, more than {MOST_SEEN:,}: a smaller size needs less memory')
     given = hint_map(hints, photos[0].size, seen[0]) if hints else None
+    if not isinstance(reference, (Reference, type(None))): reference = self.read_reference(reference, size)
     res = [None]*len(photos)
     for one in dict.fromkeys(seen):
         same, bs = [i for i,o in enumerate(seen) if o == one], max(1, min(8, 2**20//(one[0]*one[1])))
         for batch in (same[i:i+bs] for i in range(0, len(same), bs)):
             L = torch.cat([rgb_to_net(to_tensor(photos[i].shrink(one)))[0] for i in batch])
-            ab = self.ab(L, given, mirror).cpu()
+            ab = LOOKS[look](L, self.ab(L, given, mirror, reference).cpu())
             for k,i in enumerate(batch): res[i] = ChromaUpsampler(L[k:k+1], saturation*ab[k:k+1], photos[i].size)
     return res
 
@@ -218,6 +243,8 @@ def __call__(self:Colorizer,
     hints:list=None, # see `hint_map`; of one photo only
     size:int=None, # short side of what the model sees, 16 to 2048 pixels; None: its own
     mirror:bool=None, # as `Colorizer`'s own by default
+    reference=None, # a colour photo, or what `read_reference` made of it: gives the colours of places that it shares with the photos
+    look:str='natural', # see `LOOKS`
 )->Image.Image|list: # RGB of the same size, upright; RGBA if the photo has transparency; for a list a list
     "Colour a photo: its lightness stays, its colours are the model's"
     many = isinstance(image, (list, tuple))
@@ -227,7 +254,7 @@ def __call__(self:Colorizer,
     boxes = [frame_box(o) for o in photos]
     inner = [o.inside(box) if box else o for o,box in zip(photos, boxes)]
     if hints and boxes[0]: hints = hints_inside(hints, boxes[0], photos[0].size)
-    painted = [paint(*o) for o in zip(inner, self.chromas(inner, saturation, size, hints, mirror))]
+    painted = [paint(*o) for o in zip(inner, self.chromas(inner, saturation, size, hints, mirror, reference, look))]
     res = [_in_frame(*o) if o[1] else o[2] for o in zip(photos, boxes, painted)]
     return res if many else res[0]
 
