@@ -160,7 +160,9 @@ def settings_of(
 )->str: # a line
     "What a result depends on besides its photo: strength, size, a hash of the weights, hints, a reference, a look"
     parts = [f'saturation={float(saturation)}', f'size={size or colorizer.size}', f'weights={colorizer.fingerprint}']
-    if hints: parts.append(f'hints={list(hints)}')
+    if hints:
+        from colorize_nb.inference.hints import hints_text
+        parts.append(f'hints={hints_text(hints)}')
     if descreen: parts.append('descreen')
     if depth < 16: parts.append(f'depth={depth}')
     if reference: parts.append(f'reference={reference.fingerprint}')
