@@ -2,6 +2,7 @@
 import json
 
 import pytest
+from conftest import command
 from PIL import Image
 
 from colorize_nb.errors import ColorizeError
@@ -32,3 +33,30 @@ def test_neither_file_nor_result(tmp_path):
     Image.new('L', (4, 4)).save(tmp_path/'photo.png')
     with pytest.raises(ColorizeError, match='photo.png: no result of colorize'): read_hints(tmp_path/'photo.png')
     with pytest.raises(ColorizeError, match='none.hints.json: No such file'): read_hints(tmp_path/'none.hints.json')
+
+@pytest.fixture(scope='module')
+def again(tmp_path_factory):
+    "A photo coloured with a hint, and from the hints in its result"
+    d = tmp_path_factory.mktemp('again')
+    Image.radial_gradient('L').resize((96, 64)).save(d/'photo.png')
+    first = command('colorize', 'photo.png', '--hint', '40,30,#c02020', '--saturation', 1.2, '--out', 'first.png', cwd=d)
+    second = command('colorize', 'photo.png', '--hints', 'first.png', '--out', 'second.png', cwd=d)
+    return d, first, second
+
+def test_a_result_is_continued_from_its_own_hints(again):
+    d, *runs = again
+    assert [o.rc for o in runs] == [0, 0], runs
+    assert Image.open(d/'first.png').tobytes() == Image.open(d/'second.png').tobytes()
+
+@pytest.mark.parametrize('size, more, says', [
+    ((64, 64), {}, 'x.hints.json are for a photo of 64 x 64 pixels, photo.png has 96 x 64'),
+    ((96, 64), dict(reference='other.png'), 'reference photo, other.png, which is not there'), ((96, 64), dict(look='neon'), 'neon')])
+def test_hints_that_do_not_fit_are_one_line(again, size, more, says):
+    d = again[0]
+    save_hints(d/'x.hints.json', [dict(point=[1, 2], color='#ff0000')], size, **more)
+    res = command('colorize', 'photo.png', '--hints', 'x.hints.json', '--out', 'third.png', cwd=d)
+    assert res.rc == 1 and says in res.err and res.err.count('\n') == 1 and not (d/'third.png').exists(), res
+
+def test_hints_are_of_one_photo(again):
+    res = command('colorize', 'photo.png', 'first.png', '--hints', 'first.png', cwd=again[0])
+    assert res.rc == 1 and '--hints is for one photo, not for 2' in res.err

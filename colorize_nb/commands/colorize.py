@@ -28,6 +28,23 @@ def _point(text):
     if not m: raise ColorizeError(f'--hint is x,y,#rrggbb, such as 640,200,#c02020, not {text!r}')
     return int(m[1]), int(m[2]), m[3]
 
+# %% ../../nbs/reference/51_commands.colorize.ipynb #hnt00031
+def _from_file(file, photo, options):
+    "Take into `options` what a hints file or a result says and nobody typed (`ColorizeError` if it is of a photo of another size)"
+    from colorize_nb.inference.hints import read_hints
+    from colorize_nb.photos.formats import open_image, reading
+    said = read_hints(file)
+    if photo != '-':
+        with reading(photo), open_image(photo) as img: size = img.size
+        if sorted(size) != sorted((said['width'], said['height'])):
+            raise ColorizeError(f'the hints of {printable(file)} are for a photo of {said["width"]} x {said["height"]} pixels, {printable(photo)} has {size[0]} x {size[1]}')
+    options['hints'] = [*said['hints'], *options['hints']]
+    for k,usual in dict(saturation=1., size=None, look='natural').items():
+        if options[k] == usual: options[k] = said.get(k, usual)
+    if (name := said.get('reference')) and not options['reference']:
+        options['reference'] = str(Path(file).parent/name)
+        if not os.path.exists(options['reference']): raise ColorizeError(f'{printable(file)} is made with a reference photo, {printable(name)}, which is not there: --reference FILE')
+
 # %% ../../nbs/reference/51_commands.colorize.ipynb #outf0004
 def _say(text):
     "Say something that is no name of a result, on the error output; nothing if it is empty"
@@ -100,6 +117,7 @@ def colorize(
     size:Annotated[int, Between(16, 2048)]=None, # short side of what the network sees, pixels; default: what the weights were made for
     saturation:Saturation=1.,
     hint:Annotated[str, {'action':'append', 'metavar':'X,Y,#RRGGBB'}]=None, # a colour at a point of one photo, in pixels of the upright photo; as often as you like
+    hints:str=None, # hints and settings for one photo, from a file such as photo.hints.json or from an earlier result, which holds its own; --hint adds to them
     reference:ReferencePhoto=None,
     look:Look='natural',
     device:Device='auto',
@@ -121,6 +139,9 @@ def colorize(
     if max_pixels: _pixel_limit(max_pixels)
     format = dict(jpeg='jpg', tiff='tif').get(format, format)
     options = dict(saturation=saturation, size=size, hints=[_point(o) for o in hint or []], lenient=lenient, recolor=recolour or recolor, descreen=descreen, quality=quality, depth=depth, reference=reference, look=look)
+    if hints:
+        if len(photo) > 1: raise ColorizeError(f'--hints is for one photo, not for {len(photo)}')
+        _from_file(hints, photo[0], options)
     if '-' in photo:
         if len(photo) > 1 or out or on or compare or report or resume: raise ColorizeError('- stands for one photo in a pipe, whose result goes into the pipe')
         return _pipe(weights, device, format, options)
