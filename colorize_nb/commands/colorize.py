@@ -29,11 +29,12 @@ def _point(text):
     return int(m[1]), int(m[2]), m[3]
 
 # %% ../../nbs/reference/51_commands.colorize.ipynb #hnt00031
-def _from_file(file, photo, options):
+def _from_file(file, photos, options):
     "Take into `options` what a hints file or a result says and nobody typed (`ColorizeError` if it is of a photo of another size)"
     from colorize_nb.inference.hints import read_hints
     from colorize_nb.photos.formats import open_image, reading
-    said = read_hints(file)
+    if len(photos) > 1: raise ColorizeError(f'--hints is for one photo, not for {len(photos)}')
+    said, photo = read_hints(file), photos[0]
     if photo != '-':
         with reading(photo), open_image(photo) as img: size = img.size
         if sorted(size) != sorted((said['width'], said['height'])):
@@ -87,9 +88,14 @@ def _pipe(weights, device, format, options):
     return 0
 
 # %% ../../nbs/reference/51_commands.colorize.ipynb #runs0001
-def _pixel_limit(pixels):
-    from colorize_nb.photos.formats import pixel_limit
-    pixel_limit(pixels)
+def _prepare(suffix, out, on, max_pixels):
+    "Check what can be checked before anything is read, and set the limit of pixels"
+    if {'/', '\\', '\0'} & {*suffix}: raise ColorizeError(f'--suffix is a part of a name, such as _colour, not {suffix!r}')
+    if not suffix and not out: raise ColorizeError("--suffix '' needs a folder for the results: --out")
+    if on: check_address(on)
+    if max_pixels:
+        from colorize_nb.photos.formats import pixel_limit
+        pixel_limit(max_pixels)
 
 def _run(todo, asked, weights, device, on, report):
     "Say what is wrong with a plan, do it, and account for all files; the number of the signal that ended it, or 0"
@@ -133,15 +139,10 @@ def colorize(
     max_pixels:Annotated[int, Between(1_000_000, 2_000_000_000)]=None, # of the largest photo that is opened; default: 179 million, as more takes much memory
 )->int: # exit code: 0, 1 if anything failed, or 128 + the number of the signal that ended it
     "Colour photos: x.jpg becomes x_colour.jpg. Photos that have colours already are left alone"
-    if {'/', '\\', '\0'} & {*suffix}: raise ColorizeError(f'--suffix is a part of a name, such as _colour, not {suffix!r}')
-    if not suffix and not out: raise ColorizeError("--suffix '' needs a folder for the results: --out")
-    if on: check_address(on)
-    if max_pixels: _pixel_limit(max_pixels)
+    _prepare(suffix, out, on, max_pixels)
     format = dict(jpeg='jpg', tiff='tif').get(format, format)
     options = dict(saturation=saturation, size=size, hints=[_point(o) for o in hint or []], lenient=lenient, recolor=recolour or recolor, descreen=descreen, quality=quality, depth=depth, reference=reference, look=look)
-    if hints:
-        if len(photo) > 1: raise ColorizeError(f'--hints is for one photo, not for {len(photo)}')
-        _from_file(hints, photo[0], options)
+    if hints: _from_file(hints, photo, options)
     if '-' in photo:
         if len(photo) > 1 or out or on or compare or report or resume: raise ColorizeError('- stands for one photo in a pipe, whose result goes into the pipe')
         return _pipe(weights, device, format, options)

@@ -93,7 +93,11 @@ def place_hints(
     return [(kind, [tuple(v*s/full for v,s,full in zip(p, seen, size)) for p in points], color) for kind,points,color in read]
 
 # %% ../../nbs/reference/29_inference.hints.ipynb #hin00011
-def hint_map(hints:list, size:tuple, seen:tuple)->Tensor:
+def hint_map(
+    hints:list, # see `read_hint`
+    size:tuple, # (width, height) of the photo
+    seen:tuple, # (width, height) at which the network looks at it
+)->Tensor: # ab and a mask, (1,3,h,w)
     "Hints of a photo as the network takes them: `draw_given` of `place_hints`"
     return draw_given(place_hints(hints, size, seen), seen)
 
