@@ -122,7 +122,8 @@ def test_interrupt_keeps_what_was_learnt(signum, gan, workers, photos, tmp_path)
     assert {o.name for o in out.iterdir()} >= {'model.safetensors', 'log.csv', 'results.png', 'losses.png'}
     photo(tmp_path/'x.png')
     assert command('colorize', 'x.png', '--recolour', '--weights', out, cwd=tmp_path).out.strip() == 'x_colour.png'
-    with pytest.raises(ProcessLookupError): os.killpg(p.pid, 0)  # none of its processes is left
+    with pytest.raises(ProcessLookupError):    # none of its processes is left, when those that load photos have seen that their parent is gone
+        for _ in range(300): os.killpg(p.pid, 0), time.sleep(.2)
 
 def test_a_signal_while_photos_are_looked_at(photos, tmp_path):
     res = finish(start_late('scan.photo_stats', 'True', photos, '--workers', 2, cwd=tmp_path))
@@ -322,7 +323,7 @@ def imported(p):
 def test_colouring_imports_little(trained, tmp_path, monkeypatch):
     monkeypatch.setenv('PYTHONPROFILEIMPORTTIME', '1')
     photo(tmp_path/'x.png')
-    res = command('colorize', 'x.png', '--recolour', '--weights', trained.folder, cwd=tmp_path)
+    res = finish(start('colorize', 'x.png', '--recolour', '--weights', trained.folder, cwd=tmp_path))
     assert not res.rc and 'torch' in imported(res) and not imported(res) & {'fastai', 'timm', 'matplotlib', 'huggingface_hub'}
 
 def test_weights_that_are_neither_here_nor_on_the_hub(tmp_path, monkeypatch):
@@ -336,12 +337,12 @@ def test_weights_that_are_neither_here_nor_on_the_hub(tmp_path, monkeypatch):
         assert res.err.startswith("colorize: cannot read models/foo: no such file or folder, and the Hugging Face Hub can't be reached (") and says in res.err
     monkeypatch.setenv('PYTHONPROFILEIMPORTTIME', '1')
     for name in ('./models/foo', 'models', 'models/foo.safetensors', 'foo'):
-        res = command('colorize', 'x.png', '--weights', name, cwd=tmp_path)
+        res = finish(start('colorize', 'x.png', '--weights', name, cwd=tmp_path))
         assert res.rc == 1 and 'no such file' in res.err and 'huggingface_hub' not in imported(res)
 
 @pytest.mark.parametrize('name', ['colorize', 'colorize-train', 'colorize-demo', 'colorize-eval'])
 def test_help_imports_little(name, tmp_path, monkeypatch):
     monkeypatch.setenv('PYTHONPROFILEIMPORTTIME', '1')
-    res = command(name, '--help', cwd=tmp_path)
+    res = finish(start(name, '--help', cwd=tmp_path))
     assert not res.rc and '--out' in res.out and not [o for o in res.err.splitlines() if not o.startswith('import time:')]
     assert 'fastcore' in imported(res) and not imported(res) & {'torch', 'fastai', 'timm', 'matplotlib', 'numpy', 'PIL', 'skimage', 'huggingface_hub'}
