@@ -151,7 +151,8 @@ def test_an_interrupt_says_how_to_go_on(signum, weights, tmp_path):
     args = EXE, '.', '--weights', weights, '--out', 'out'
     term, there = pty.openpty()
     termios.tcsetwinsize(there, (24, 80))
-    p = subprocess.Popen(args, cwd=tmp_path, env=ENV, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=there)
+    def heed(): signal.signal(signal.SIGINT, signal.SIG_DFL)   # though the tests may run in the background
+    p = subprocess.Popen(args, cwd=tmp_path, env=ENV, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=there, preexec_fn=heed)
     first = [p.stdout.readline() for _ in range(2)]
     p.send_signal(signum)
     rest = p.communicate(timeout=300)[0].splitlines()

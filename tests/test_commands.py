@@ -122,8 +122,8 @@ def test_interrupt_keeps_what_was_learnt(signum, gan, workers, photos, tmp_path)
     assert {o.name for o in out.iterdir()} >= {'model.safetensors', 'log.csv', 'results.png', 'losses.png'}
     photo(tmp_path/'x.png')
     assert command('colorize', 'x.png', '--recolour', '--weights', out, cwd=tmp_path).out.strip() == 'x_colour.png'
-    with pytest.raises(ProcessLookupError):   # none of its processes is left, when the system has taken note of their ends
-        for _ in range(LIMIT): os.killpg(p.pid, 0), time.sleep(1)
+    with pytest.raises(ProcessLookupError):    # none of its processes is left, when the system has taken note of their ends
+        for _ in range(300): os.killpg(p.pid, 0), time.sleep(.2)
 
 def test_a_signal_while_photos_are_looked_at(photos, tmp_path):
     res = finish(start_late('scan.photo_stats', 'True', photos, '--workers', 2, cwd=tmp_path))

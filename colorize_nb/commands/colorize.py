@@ -15,7 +15,7 @@ import time
 from argparse import SUPPRESS
 from pathlib import Path
 from typing import Annotated
-from .common import Between, Device, OneOf, Saturation, Weights, command, noting_signals
+from .common import Between, Device, Look, OneOf, ReferencePhoto, Saturation, Weights, command, noting_signals
 from ..errors import ColorizeError, printable
 from ..inference.batch import color_photo, left_out, plan, run, summary
 from ..inference.cluster import check_address
@@ -27,6 +27,24 @@ def _point(text):
     m = re.fullmatch('([0-9]{1,9}),([0-9]{1,9}),(#[0-9a-fA-F]{6})', text)
     if not m: raise ColorizeError(f'--hint is x,y,#rrggbb, such as 640,200,#c02020, not {text!r}')
     return int(m[1]), int(m[2]), m[3]
+
+# %% ../../nbs/reference/51_commands.colorize.ipynb #hnt00031
+def _from_file(file, photos, options):
+    "Take into `options` what a hints file or a result says and nobody typed (`ColorizeError` if it is of a photo of another size)"
+    from colorize_nb.inference.hints import read_hints
+    from colorize_nb.photos.formats import open_image, reading
+    if len(photos) > 1: raise ColorizeError(f'--hints is for one photo, not for {len(photos)}')
+    said, photo = read_hints(file), photos[0]
+    if photo != '-':
+        with reading(photo), open_image(photo) as img: size = img.size
+        if sorted(size) != sorted((said['width'], said['height'])):
+            raise ColorizeError(f'the hints of {printable(file)} are for a photo of {said["width"]} x {said["height"]} pixels, {printable(photo)} has {size[0]} x {size[1]}')
+    options['hints'] = [*said['hints'], *options['hints']]
+    for k,usual in dict(saturation=1., size=None, look='natural').items():
+        if options[k] == usual: options[k] = said.get(k, usual)
+    if (name := said.get('reference')) and not options['reference']:
+        options['reference'] = str(Path(file).parent/name)
+        if not os.path.exists(options['reference']): raise ColorizeError(f'{printable(file)} is made with a reference photo, {printable(name)}, which is not there: --reference FILE')
 
 # %% ../../nbs/reference/51_commands.colorize.ipynb #outf0004
 def _say(text):
@@ -44,11 +62,12 @@ def _folder(path):
     "The folder, or that of the file, or of the first part of a pattern"
     return next(o for o in (Path(path), *Path(path).parents) if o.is_dir())
 
-def _colorizer(weights, device, hints):
-    "Load a colorizer (`ColorizeError` if it takes no hints, and there are some)"
+def _colorizer(weights, device, options):
+    "Load a colorizer, and the reference into `options` (`ColorizeError` if it takes no hints, and there are some)"
     from colorize_nb.inference.colorizer import Colorizer
     res = Colorizer.from_pretrained(weights, device=device)
-    if hints and not res.takes_hints: raise ColorizeError('--hint needs a network that takes hints; this one takes none')
+    if options['hints'] and not res.takes_hints: raise ColorizeError('--hint needs a network that takes hints; this one takes none')
+    if options['reference']: options['reference'] = res.read_reference(options['reference'], options['size'])
     return res
 
 # %% ../../nbs/reference/51_commands.colorize.ipynb #pipe0001
@@ -61,7 +80,7 @@ def _pipe(weights, device, format, options):
     data, result = sys.stdin.buffer.read(), BytesIO()
     with reading('the photo in the pipe'), open_image(BytesIO(data)) as img: kind = img.format
     format = format or dict(JPEG='jpg', MPO='jpg', TIFF='tif', WEBP='webp').get(kind, 'png')
-    colorizer = _colorizer(weights, device, options['hints'])
+    colorizer = _colorizer(weights, device, options)
     res = color_photo(colorizer, BytesIO(data), [result], settings_of(colorizer, **options), format=format, **options)
     if res.status == 'failed': raise ColorizeError(res.says)
     for o in res.notes if res.status == 'coloured' else ['the photo has colours already, so it was left alone; --recolour colours it']: _say(o)
@@ -69,16 +88,21 @@ def _pipe(weights, device, format, options):
     return 0
 
 # %% ../../nbs/reference/51_commands.colorize.ipynb #runs0001
-def _pixel_limit(pixels):
-    from colorize_nb.photos.formats import pixel_limit
-    pixel_limit(pixels)
+def _prepare(suffix, out, on, max_pixels):
+    "Check what can be checked before anything is read, and set the limit of pixels"
+    if {'/', '\\', '\0'} & {*suffix}: raise ColorizeError(f'--suffix is a part of a name, such as _colour, not {suffix!r}')
+    if not suffix and not out: raise ColorizeError("--suffix '' needs a folder for the results: --out")
+    if on: check_address(on)
+    if max_pixels:
+        from colorize_nb.photos.formats import pixel_limit
+        pixel_limit(max_pixels)
 
 def _run(todo, asked, weights, device, on, report):
     "Say what is wrong with a plan, do it, and account for all files; the number of the signal that ended it, or 0"
     start, signum = time.monotonic(), 0
     for o in [*todo.wrong, *(o.says for o in todo.outcomes), *_meant(asked)]: _say(o)
     if any(o.status == 'waiting' for o in todo.outcomes):
-        colorizer = _colorizer(weights, device, todo.options['hints'])
+        colorizer = _colorizer(weights, device, todo.options)
         with noting_signals() as note: run(todo, colorizer, on, stopped=lambda: note.signum)
         signum = note.signum
     _say(left_out(todo.left))
@@ -99,6 +123,9 @@ def colorize(
     size:Annotated[int, Between(16, 2048)]=None, # short side of what the network sees, pixels; default: what the weights were made for
     saturation:Saturation=1.,
     hint:Annotated[str, {'action':'append', 'metavar':'X,Y,#RRGGBB'}]=None, # a colour at a point of one photo, in pixels of the upright photo; as often as you like
+    hints:str=None, # hints and settings for one photo, from a file such as photo.hints.json or from an earlier result, which holds its own; --hint adds to them
+    reference:ReferencePhoto=None,
+    look:Look='natural',
     device:Device='auto',
     on:str=None, # the cluster that colours: ray for this machine or the one that RAY_ADDRESS names, or an address such as ray://head:10001
     compare:bool=False, # also write x_colour_compare.jpg: before and after, side by side
@@ -112,12 +139,10 @@ def colorize(
     max_pixels:Annotated[int, Between(1_000_000, 2_000_000_000)]=None, # of the largest photo that is opened; default: 179 million, as more takes much memory
 )->int: # exit code: 0, 1 if anything failed, or 128 + the number of the signal that ended it
     "Colour photos: x.jpg becomes x_colour.jpg. Photos that have colours already are left alone"
-    if {'/', '\\', '\0'} & {*suffix}: raise ColorizeError(f'--suffix is a part of a name, such as _colour, not {suffix!r}')
-    if not suffix and not out: raise ColorizeError("--suffix '' needs a folder for the results: --out")
-    if on: check_address(on)
-    if max_pixels: _pixel_limit(max_pixels)
+    _prepare(suffix, out, on, max_pixels)
     format = dict(jpeg='jpg', tiff='tif').get(format, format)
-    options = dict(saturation=saturation, size=size, hints=[_point(o) for o in hint or []], lenient=lenient, recolor=recolour or recolor, descreen=descreen, quality=quality, depth=depth)
+    options = dict(saturation=saturation, size=size, hints=[_point(o) for o in hint or []], lenient=lenient, recolor=recolour or recolor, descreen=descreen, quality=quality, depth=depth, reference=reference, look=look)
+    if hints: _from_file(hints, photo, options)
     if '-' in photo:
         if len(photo) > 1 or out or on or compare or report or resume: raise ColorizeError('- stands for one photo in a pipe, whose result goes into the pipe')
         return _pipe(weights, device, format, options)

@@ -11,7 +11,7 @@ __all__ = ['colorize_video']
 import sys
 from pathlib import Path
 from typing import Annotated
-from .common import Between, Device, Saturation, Weights, command, noting_signals
+from .common import Between, Device, Look, ReferencePhoto, Saturation, Weights, command, noting_signals
 from ..errors import need
 
 # %% ../../nbs/reference/57_commands.video.ipynb #cvd00007
@@ -22,6 +22,8 @@ def colorize_video(
     weights:Weights=None,
     size:Annotated[int, Between(16, 2048)]=None, # short side of what the network sees, pixels; default: what the weights were made for
     saturation:Saturation=1.,
+    reference:ReferencePhoto=None,
+    look:Look='natural',
     steady:Annotated[float, Between(0, 1)]=0.85, # how much of the colour before is kept where nothing changes; 0: frame by frame
     quality:Annotated[int, Between(1, 100)]=64, # of the encoded pictures; 64 is H.264's crf 18
     device:Device='auto',
@@ -36,9 +38,10 @@ def colorize_video(
     if film_codec() != 'libx264': say('this PyAV has no libx264: the pictures become MPEG-4')
     colorizer = Colorizer.from_pretrained(weights, device=device)
     colorizer.size = size or colorizer.size
+    if reference: reference = colorizer.read_reference(reference)
     with noting_signals() as note:
         def stopped(): return bool(note.signum)
-        done = color_film(colorizer, Path(source), Path(out), steady, saturation, quality, resume, stopped, lambda o: say(f'{source}: {o}'))
+        done = color_film(colorizer, Path(source), Path(out), steady, saturation, quality, resume, stopped, lambda o: say(f'{source}: {o}'), reference, look)
     if note.signum: say(f'stopped early; the first {done} frames are in {out}, --resume makes the rest')
     else: print(out)
     return note.signum and 128 + note.signum

@@ -154,13 +154,19 @@ def settings_of(
     size:int=None, # likewise
     descreen:bool=False, # are dots blurred away?
     depth:int=16, # most bits a channel
+    reference=None, # a `Reference`
+    look:str='natural', # as when calling it
     **_ # what changes nothing in the colours
 )->str: # a line
-    "What a result depends on besides its photo: strength, size, a hash of the weights, hints"
+    "What a result depends on besides its photo: strength, size, a hash of the weights, hints, a reference, a look"
     parts = [f'saturation={float(saturation)}', f'size={size or colorizer.size}', f'weights={colorizer.fingerprint}']
-    if hints: parts.append(f'hints={list(hints)}')
+    if hints:
+        from colorize_nb.inference.hints import hints_text
+        parts.append(f'hints={hints_text(hints)}')
     if descreen: parts.append('descreen')
     if depth < 16: parts.append(f'depth={depth}')
+    if reference: parts.append(f'reference={reference.fingerprint}')
+    if look != 'natural': parts.append(f'look={look}')
     return ' '.join(parts)
 
 # %% ../../nbs/reference/23_inference.batch.ipynb #cd43367f

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from ..color import rgb_to_net
 from .colorizer import Colorizer, paint
+from .looks import LOOKS
 from .upsampling import ChromaUpsampler, box_mean, working_size
 from ..photos.photo import Photo, to_tensor
 
@@ -104,12 +105,16 @@ class FilmColorizer:
         colorizer:Colorizer, # paints one frame
         steady:float=0.85, # see `TemporalFilter`
         saturation:float=1., # strength of the colours, 0 to 10
+        reference=None, # from `Colorizer.read_reference`
+        look:str='natural', # see `LOOKS`
     ):
         self.colorizer = colorizer
         self.filter = TemporalFilter(steady)
         self.saturation = saturation
+        self.reference = reference
+        self.look = LOOKS[look]
 
-    def answer(self, L): return self.colorizer.ab(L).cpu()
+    def answer(self, L): return self.colorizer.ab(L, reference=self.reference).cpu()
 
     def __call__(self,
         img, # the next frame, a PIL image
@@ -120,4 +125,4 @@ class FilmColorizer:
         L, large = (rgb_to_net(to_tensor(photo.shrink(working_size(photo.size, o))))[0] for o in (size, twice))
         noise = max(grain(large) - 0.01, 0)*size/twice  # as much is texture
         seen, ab = self.filter(L, self.answer, noise)
-        return paint(photo, ChromaUpsampler(seen, self.saturation*ab, photo.size))
+        return paint(photo, ChromaUpsampler(seen, self.saturation*self.look(seen, ab), photo.size))

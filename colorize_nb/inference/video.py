@@ -110,15 +110,17 @@ def color_film(
     resume:bool=False, # go on with what an earlier run left in the folder `x.parts`, for a result `x` of any ending
     stopped=lambda: False, # a function that is true when it is to end early; what is done is joined then, and stays
     say=lambda line: None, # is called with a line that is worth saying
+    reference=None, # from `Colorizer.read_reference`
+    look:str='natural', # see `LOOKS`
 )->int: # frames that are done
     "Colour a film; `ColorizeError` if it can't be read, its sound doesn't fit into `out`, or `out` is not ours"
     _check_names(source, out)
     check_container(source, out, say)
     with open_film(source) as film:
         info = source.stat()
-        made_with = dict(film=[info.st_size, info.st_mtime], how=settings_of(colorizer, saturation), steady=steady, quality=quality, codec=film_codec())
+        made_with = dict(film=[info.st_size, info.st_mtime], how=settings_of(colorizer, saturation, reference=reference, look=look), steady=steady, quality=quality, codec=film_codec())
         parts = Segments(out.with_suffix('.parts'), made_with, resume)
-        try: done = colour_segments(film, parts, FilmColorizer(colorizer, steady, saturation), quality, stopped, say)
+        try: done = colour_segments(film, parts, FilmColorizer(colorizer, steady, saturation, reference, look), quality, stopped, say)
         finally:
             if not parts.files: shutil.rmtree(parts.folder)
         if not stopped() and done + 2 < 0.98*film.streams.video[0].frames:

@@ -237,7 +237,8 @@ def stored(
     file = Path(folder)/e.key/'result.json'
     if not file.exists(): return None
     res = json.loads(file.read_text())
-    old = {**Experiment(e.name).settings, **res['settings']}   # what wasn't known then had its default
+    def known(o): return Experiment(o['name']).settings | {k: known(v) if isinstance(v, dict) else v for k,v in o.items()}
+    old = known(res['settings'])   # what wasn't known then had its default
     if differ := {k for k in old if e.settings.get(k) != old[k]}: raise ValueError(f'{file} is of other settings: {", ".join(sorted(differ))}. Delete it to run again')
     return res
 
