@@ -60,3 +60,9 @@ def test_hints_that_do_not_fit_are_one_line(again, size, more, says):
 def test_hints_are_of_one_photo(again):
     res = command('colorize', 'photo.png', 'first.png', '--hints', 'first.png', cwd=again[0])
     assert res.rc == 1 and '--hints is for one photo, not for 2' in res.err
+
+@pytest.mark.parametrize('mark, says', [('hints=5', 'hints is no list'), ('hints=[', 'cannot use the hints'), ('saturation="x"', 'saturation is no number')])
+def test_a_mark_that_somebody_changed_is_one_line(mark, says, tmp_path, monkeypatch):
+    Image.new('L', (4, 4)).save(tmp_path/'result.png')
+    monkeypatch.setattr('colorize_nb.inference.hints.mark_of', lambda file: mark)
+    with pytest.raises(ColorizeError, match=says): read_hints(tmp_path/'result.png')

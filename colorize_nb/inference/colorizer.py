@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from ..color import TO_XYZ, rgb_to_net
 from ..errors import ColorizeError
 from ..gamut import BYTE, LINEAR, ROOT, linear_in_gamut, look_up
-from .hints import MAX_HINTS, hint_map, hints_inside
+from .hints import hint_map, hints_inside
 from .hub import push_to_hub
 from .looks import LOOKS
 from .reference import Reference

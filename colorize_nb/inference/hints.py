@@ -158,7 +158,6 @@ def _from_json(file):
     if not isinstance(said, dict): raise ColorizeError('not a dictionary')
     if more := sorted({*said} - {*_KEYS}): raise ColorizeError(f'there is no key {more[0]!r}; {", ".join(_KEYS)} are known')
     if less := [o for o in ('version', 'width', 'height', 'hints') if o not in said]: raise ColorizeError(f'{less[0]} is missing')
-    _check(said, _KEYS)
     return said
 
 def _from_mark(file):
@@ -177,10 +176,11 @@ def read_hints(
     file = Path(file)
     try:
         said = _from_json(file) if file.suffix.lower() == '.json' else _from_mark(file)
+        _check(said, _KEYS)
         for o in said['hints']:
             if not isinstance(o, dict): raise ColorizeError(f'a hint is a dictionary, not {o}')
             _check({k: o[k] for k in _TIMES if k in o}, _TIMES)
         place_hints(said['hints'], size := (said['width'], said['height']), size)
         return said
     except OSError as e: raise ColorizeError(one_line(e)) from e
-    except ValueError as e: raise ColorizeError(f'cannot use the hints of {printable(file)}: {printable(e)}') from e
+    except (ValueError, RecursionError) as e: raise ColorizeError(f'cannot use the hints of {printable(file)}: {printable(e)}') from e

@@ -17,7 +17,7 @@ from fastcore.basics import patch
 from pathlib import Path
 from ..errors import ColorizeError
 from .batch import Outcome, color_photo, plan, result_names, settings_of
-from .colorizer import MAX_HINTS
+from .hints import MAX_HINTS
 from .swatches import HUES, other_hints, swatches
 from .upsampling import working_size
 from ..photos.formats import open_image, reading
