@@ -16,6 +16,27 @@ from ..errors import need
 from .register import register
 from .unet import norm_layer, pad_to
 
+# %% ../../nbs/reference/10_models.pretrained.ipynb #95c5244f
+class Depthwise(torch.autograd.Function):
+    "A depthwise convolution whose gradients a CPU computes fast: in the precision of the weights, at most three columns at a time"
+    @staticmethod
+    def forward(ctx, x, w, stride, padding):
+        ctx.save_for_backward(x, w)
+        ctx.at = stride, padding
+        return F.conv2d(x, w, None, stride, padding, groups=len(w))
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, g):
+        (x, w), (stride, (p, _)), (in_x, in_w, *_) = ctx.saved_tensors, ctx.at, ctx.needs_input_grad
+        x, g, k = x.to(w.dtype), g.to(w.dtype), w.shape[-1]
+        def grads(x, w, p, *wanted): return torch.ops.aten.convolution_backward(g, x, w, None, stride, (p, p), (1, 1), False, (0, 0), len(w), (*wanted, False))
+        dx, dw, _ = grads(x, w, p, in_x, in_w and k <= 3)
+        if in_w and k > 3:
+            columns = [(i, min(i + 3, k)) for i in range(0, k, 3)]
+            dw = torch.cat([grads(F.pad(x, (p - i, p - k + j, p, p)), w[..., i:j], 0, False, True)[1] for i,j in columns], -1)
+        return dx, dw, None, None
+
 # %% ../../nbs/reference/10_models.pretrained.ipynb #cadbe7ad
 class ConvSame(nn.Conv2d):
     "A convolution without bias, padded as in TensorFlow: ceil(H/stride) rows come out, and an odd row of padding goes to the bottom"
@@ -30,12 +51,12 @@ class ConvSame(nn.Conv2d):
 
     def forward(self, x:Tensor)->Tensor: # (B,ci,H,W) -> (B,co,ceil(H/stride),ceil(W/stride))
         "Pad and convolve"
-        (k, s), dtype = (self.kernel_size[0], self.stride[0]), x.dtype
+        k, s = self.kernel_size[0], self.stride[0]
         if s>1:
             h, w = (max((-(-n//s)-1)*s + k-n, 0) for n in x.shape[-2:])
             x = F.pad(x, (w//2, w-w//2, h//2, h-h//2))
-        if self.groups==1 or k==3 or x.device.type!='cpu': return super().forward(x)
-        with torch.autocast('cpu', enabled=False): return super().forward(x.to(self.weight.dtype)).to(dtype)
+        slow = self.groups>1 and (k>3 or s>1) and x.device.type=='cpu' and torch.is_grad_enabled()
+        return Depthwise.apply(x, self.weight, self.stride, self.padding) if slow else super().forward(x)
 
 # %% ../../nbs/reference/10_models.pretrained.ipynb #1b2591d1
 class MBConv(nn.Module):
