@@ -111,7 +111,7 @@ class QuarterUNet(FreezeBN):
         "Pad, predict, enlarge the colour"
         (h, w), L = L.shape[-2:], pad_to(L, 32)
         if hints is not None: hints = F.pad(hints, (0, L.shape[-1] - w, 0, L.shape[-2] - h))
-        ab = self.quarter(L, hints)                         # (B,2,H/4,W/4)
+        ab = self.quarter(L, hints).contiguous()            # (B,2,H/4,W/4); as planes: faster to enlarge
         return F.interpolate(ab, size=L.shape[-2:], mode='bilinear', align_corners=False)[..., :h, :w]
 
 # %% ../../nbs/reference/10_models.quarter.ipynb #qua00007
