@@ -9,7 +9,7 @@ from colorize_nb.errors import ColorizeError
 from colorize_nb.inference.hints import read_hints, save_hints
 
 def test_what_is_saved_is_read(tmp_path):
-    hints = [dict(point=[1, 2], color='#ff0000'), dict(stroke=[[1, 2], [3, 4.5]], color='#00ff00', time=1.5), dict(box=[[9, 9], [0, 0]], color='#0000ff', frame=7)]
+    hints = [dict(point=[1, 2], color='#ff0000'), dict(stroke=[[1, 2], [3, 4.5]], color='#00ff00'), dict(box=[[9, 9], [0, 0]], color='#0000ff', frame=7)]
     said = read_hints(save_hints(tmp_path/'x.hints.json', hints, (10, 10), saturation=2., size=64))
     assert (said['hints'], said['width'], said['height'], said['saturation'], said['size']) == (hints, 10, 10, 2., 64)
 
@@ -23,7 +23,7 @@ def hint(**kwargs): return made(hints=[dict(color='#ff0000') | kwargs])
     (made(saturation=float('nan')), 'saturation is 0 to 10'), (made(look=3), 'look is no text'), (made(hints={}), 'hints is no list'), (made(hints=[[1, 2, '#ff0000']]), 'a hint is a dictionary'),
     (hint(), 'a hint has a point'), (hint(point=[10, 0]), 'x is 0 to 9, not 10'), (hint(point=[0, -1]), 'y is 0 to 9, not -1'), (hint(point=['1', 0]), 'x is 0 to 9'), (hint(point=[float('inf'), 0]), 'not inf'),
     (hint(point=3), 'a point is [x, y]'), (hint(stroke=[[1, 1]]), 'a stroke is'), (hint(point=[1, 1], color='red'), "not 'red'"), (hint(point=[1, 1], color=None), 'a colour is'),
-    (hint(point=[1, 1], frame=1.5), 'frame is no number'), (hint(point=[1, 1], time=-1), 'time is 0 to'), (made(hints=[dict(point=[1, 1], color='#ff0000')]*1001), '1,001 points of hints are too many')])
+    (hint(point=[1, 1], frame=1.5), 'frame is no number'), (hint(point=[1, 1], frame=-1), 'frame is 0 to'), (hint(point=[1, 1], time=1), 'a hint has a point'), (made(hints=[dict(point=[1, 1], color='#ff0000')]*1001), '1,001 points of hints are too many')])
 def test_bad_files_are_one_line(tmp_path, text, says):
     (tmp_path/'x.hints.json').write_bytes(text.encode(errors='surrogateescape'))
     with pytest.raises(ColorizeError) as e: read_hints(tmp_path/'x.hints.json')

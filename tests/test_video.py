@@ -15,6 +15,7 @@ from colorize_nb.errors import ColorizeError
 from colorize_nb.inference import video
 from colorize_nb.inference.colorizer import Colorizer
 from colorize_nb.inference.steady import FilmColorizer, TemporalFilter
+from colorize_nb.inference.hints import save_hints
 from colorize_nb.inference.film import add_pictures, encode, frames_of, open_film
 from colorize_nb.inference.video import color_film
 from colorize_nb.inference.upsampling import box_mean
@@ -355,6 +356,74 @@ def test_grain_does_not_change_the_colours(monkeypatch):
     monkeypatch.setattr('colorize_nb.inference.steady.grain', lambda L: 0)
     assert np.abs(colours(0) - clean).mean() < .5, 'a film without grain is seen as it is'
     assert now < far()/2
+
+class Obedient(torch.nn.Module):
+    "Paints what it is told, where it is told, and nothing else"
+    def forward(self, L, hints=None): return 0*L.expand(-1, 2, -1, -1) if hints is None else hints[:, :2]
+
+RED = dict(point=(50, 20), color='#ff0000')
+
+def red_film(*hints, steady=0.): return FilmColorizer(Colorizer(Obedient(), size=48), steady, hints=hints)
+
+def red_at(img):
+    "Where a picture is red, (x, y), or None"
+    px = np.asarray(img).astype(int)
+    ys, xs = np.nonzero(px[..., 0] - px[..., 1] > 30)
+    return (xs.mean(), ys.mean()) if len(xs) else None
+
+@pytest.mark.parametrize('steady', [0., .85])
+@pytest.mark.parametrize('hint', [RED, dict(box=[[48, 18], [52, 22]], color='#ff0000'), dict(stroke=[[50, 18], [50, 22]], color='#ff0000')])
+def test_a_hint_goes_along_with_a_pan(hint, steady):
+    film = red_film(hint, steady=steady)
+    for i,img in enumerate(pictures(24)):
+        x, y = red_at(film(img))
+        assert np.hypot(x - 50 + i, y - 20) < 2, i
+
+def test_a_hint_ends_at_a_cut_and_at_the_edge():
+    film = red_film(RED, RED | dict(point=(4, 20)), RED | dict(frame=8))
+    found = []
+    for img in pictures(10, cut=6):
+        shown = red_at(film(img))
+        found.append((len(film.given), bool(shown)))
+    assert found[:2] == [(2, True)]*2 and found[5] == (1, True), 'one point has left the picture'
+    assert found[6:8] == [(0, False)]*2 and found[8:] == [(1, True)]*2
+
+@pytest.mark.parametrize('steady', [0., .85])
+def test_a_hint_shows_on_its_frame_at_once(steady):
+    late, early = red_film(RED | dict(frame=5), steady=steady), red_film(RED, steady=steady)
+    *before, shown = (late(o) for o in pictures(6))
+    assert [*map(red_at, before)] == [None]*5
+    assert red_at(shown) == pytest.approx(red_at(early([*pictures(6)][5])), abs=.1)
+
+def test_a_resumed_film_with_hints_has_the_same_bits(tmp_path, monkeypatch):
+    colorizer, source = Colorizer(Obedient(), size=48), write_clip(tmp_path/'in.mp4')
+    hints = dict(width=64, height=48, hints=[RED, RED | dict(point=[20, 30], frame=6)])
+    monkeypatch.setattr(video.colour_segments, '__defaults__', (4,))
+    color_film(colorizer, source, tmp_path/'undisturbed.mp4', hints=hints)
+    assert color_film(colorizer, source, tmp_path/'out.mp4', hints=hints, stopped=lambda: any((tmp_path/'out.parts').glob('*.nut'))) == 4
+    with pytest.raises(ColorizeError, match='other settings'): color_film(colorizer, source, tmp_path/'out.mp4', resume=True)
+    color_film(colorizer, source, tmp_path/'out.mp4', hints=hints, resume=True)
+    assert same(shown(tmp_path/'out.mp4'), shown(tmp_path/'undisturbed.mp4'))
+    assert red_at(shown(tmp_path/'out.mp4')[-1][0][10:30]) is not None, 'the first hint holds'
+
+@pytest.mark.parametrize('ending', ['mp4', 'mkv'])
+def test_hints_that_do_not_fit_a_film_are_one_line(colorizer, tmp_path, ending):
+    source, out = write_clip(tmp_path/f'in.{ending}'), tmp_path/'out.mp4'
+    colorize_video(str(source), str(out), size=32)
+    before = out.read_bytes()
+    for says,text,weights in (('no JSON', '{', None), ('x.hints.json: No such file', None, None), ('look of .* is one of natural', dict(look='neon'), None), ('ref.jpg, which is not there', dict(reference='ref.jpg'), None),
+                              ('are for pictures of 48 x 64 pixels, .* has 64 x 48', dict(of=(48, 64), hints=[]), None), ('begins on frame 10, but the frames of .* are 0 to 9', dict(hints=[RED | dict(frame=10)]), None),
+                              ('takes no hints', {}, str(colorizer.save(tmp_path/'weights')))):
+        file = tmp_path/'x.hints.json'
+        if isinstance(text, dict): save_hints(file, **dict(hints=[RED], of=(64, 48)) | text)
+        elif text: file.write_text(text)
+        else: file.unlink()
+        with pytest.raises(CliError, match=says) as e: colorize_video(str(source), str(out), weights=weights, size=32, hints=str(file))
+        said(e)
+    assert out.read_bytes() == before and not (tmp_path/'out.parts').exists()
+    save_hints(tmp_path/'x.hints.json', [RED | dict(frame=9)], (64, 48), saturation=0.)
+    assert colorize_video(str(source), str(out), size=32, hints=str(tmp_path/'x.hints.json')) == 0
+    assert max(np.ptp(o.astype(int), axis=-1).mean() for o,_ in shown(out)) < 2, 'its settings count, too'
 
 def test_without_pyav_it_is_said(monkeypatch):
     assert 'av' not in vars(video) | vars(sys.modules[open_film.__module__]), 'it is imported only when a film is asked for'

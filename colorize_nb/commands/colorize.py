@@ -31,20 +31,15 @@ def _point(text):
 # %% ../../nbs/reference/51_commands.colorize.ipynb #hnt00031
 def _from_file(file, photos, options):
     "Take into `options` what a hints file or a result says and nobody typed (`ColorizeError` if it is of a photo of another size)"
-    from colorize_nb.inference.hints import read_hints
+    from colorize_nb.inference.hints import take_hints
     from colorize_nb.photos.formats import open_image, reading
     if len(photos) > 1: raise ColorizeError(f'--hints is for one photo, not for {len(photos)}')
-    said, photo = read_hints(file), photos[0]
+    said, photo = take_hints(file, options), photos[0]
     if photo != '-':
         with reading(photo), open_image(photo) as img: size = img.size
         if sorted(size) != sorted((said['width'], said['height'])):
             raise ColorizeError(f'the hints of {printable(file)} are for a photo of {said["width"]} x {said["height"]} pixels, {printable(photo)} has {size[0]} x {size[1]}')
     options['hints'] = [*said['hints'], *options['hints']]
-    for k,usual in dict(saturation=1., size=None, look='natural').items():
-        if options[k] == usual: options[k] = said.get(k, usual)
-    if (name := said.get('reference')) and not options['reference']:
-        options['reference'] = str(Path(file).parent/name)
-        if not os.path.exists(options['reference']): raise ColorizeError(f'{printable(file)} is made with a reference photo, {printable(name)}, which is not there: --reference FILE')
 
 # %% ../../nbs/reference/51_commands.colorize.ipynb #outf0004
 def _say(text):

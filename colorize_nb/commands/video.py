@@ -24,6 +24,7 @@ def colorize_video(
     saturation:Saturation=1.,
     reference:ReferencePhoto=None,
     look:Look='natural',
+    hints:str=None, # colours at places of frames, and settings, from a file such as film.hints.json: each place is followed until the next cut
     steady:Annotated[float, Between(0, 1)]=0.85, # how much of the colour before is kept where nothing changes; 0: frame by frame
     quality:Annotated[int, Between(1, 100)]=64, # of the encoded pictures; 64 is H.264's crf 18
     device:Device='auto',
@@ -33,15 +34,18 @@ def colorize_video(
     need('av', 'video')
     from tqdm import tqdm
     from colorize_nb.inference.colorizer import Colorizer
+    from colorize_nb.inference.hints import take_hints
     from colorize_nb.inference.video import color_film, film_codec
     def say(line): tqdm.write(f'colorize-video: {line}', file=sys.stderr)  # above the bar
     if film_codec() != 'libx264': say('this PyAV has no libx264: the pictures become MPEG-4')
+    options = dict(saturation=saturation, size=size, reference=reference, look=look)
+    if hints: hints = take_hints(hints, options)
     colorizer = Colorizer.from_pretrained(weights, device=device)
-    colorizer.size = size or colorizer.size
-    if reference: reference = colorizer.read_reference(reference)
+    colorizer.size = options.pop('size') or colorizer.size
+    if options['reference']: options['reference'] = colorizer.read_reference(options['reference'])
     with noting_signals() as note:
         def stopped(): return bool(note.signum)
-        done = color_film(colorizer, Path(source), Path(out), steady, saturation, quality, resume, stopped, lambda o: say(f'{source}: {o}'), reference, look)
+        done = color_film(colorizer, Path(source), Path(out), steady, quality=quality, resume=resume, stopped=stopped, say=lambda o: say(f'{source}: {o}'), hints=hints, **options)
     if note.signum: say(f'stopped early; the first {done} frames are in {out}, --resume makes the rest')
     else: print(out)
     return note.signum and 128 + note.signum

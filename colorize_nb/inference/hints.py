@@ -21,6 +21,7 @@ from .. import __version__
 from ..color import rgb_to_net
 from ..errors import ColorizeError, one_line, printable
 from ..files import whole
+from .looks import LOOKS
 from ..photos.formats import open_image
 from ..photos.metadata import mark_of
 
@@ -49,7 +50,7 @@ def read_hint(
         if not point or len(point) != 2: raise ColorizeError(f'a hint is (x, y, colour), not {hint!r}')
         hint = dict(point=point, color=color)
     kind = next((o for o in LEAST if o in hint), None)
-    if not kind or {*hint} - {'frame', 'time'} != {kind, 'color'}: raise ColorizeError(f'a hint has a point, a stroke or a box, and a color, not {hint}')
+    if not kind or {*hint} - {'frame'} != {kind, 'color'}: raise ColorizeError(f'a hint has a point, a stroke or a box, and a color, not {hint}')
     points, n = [hint[kind]] if kind == 'point' else hint[kind], LEAST[kind]
     if not (isinstance(points, (list, tuple)) and len(points) >= n and all(isinstance(o, (list, tuple)) and len(o) == 2 for o in points)) or kind == 'box' and len(points) != 2:
         raise ColorizeError(f'a {kind} is {dict(point="[x, y]", stroke="[[x, y], [x, y], ...]", box="[[x, y], [x, y]]")[kind]}, not {hint[kind]}')
@@ -120,14 +121,14 @@ def hints_inside(
 VERSION = 1 # of hints files
 _KEYS = dict(version=(int, VERSION, VERSION), width=(int, 1, 10**6), height=(int, 1, 10**6), saturation=(Real, 0, 10), size=(int, 16, 2048),
              hints=(list,), reference=(str,), look=(str,), package=(str,), weights=(str,))
-_TIMES = dict(frame=(int, 0, 10**9), time=(Real, 0, 10**7))
+_OF_FILMS = dict(frame=(int, 0, 10**9))
 
 def hints_text(
     hints:list, # see `read_hint`
     size:tuple=(math.inf, math.inf), # (width, height) of the photo, if it is known
 )->str:
     "Hints as one line of JSON without blanks"
-    return json.dumps([as_dict(*read_hint(o, size)) | ({k: o[k] for k in _TIMES if k in o} if isinstance(o, dict) else {}) for o in hints], separators=(',', ':'))
+    return json.dumps([as_dict(*read_hint(o, size)) | ({k: o[k] for k in _OF_FILMS if k in o} if isinstance(o, dict) else {}) for o in hints], separators=(',', ':'))
 
 # %% ../../nbs/reference/29_inference.hints.ipynb #hnt00020
 def save_hints(
@@ -179,8 +180,20 @@ def read_hints(
         _check(said, _KEYS)
         for o in said['hints']:
             if not isinstance(o, dict): raise ColorizeError(f'a hint is a dictionary, not {o}')
-            _check({k: o[k] for k in _TIMES if k in o}, _TIMES)
+            _check({k: o[k] for k in _OF_FILMS if k in o}, _OF_FILMS)
         place_hints(said['hints'], size := (said['width'], said['height']), size)
         return said
     except OSError as e: raise ColorizeError(one_line(e)) from e
     except (ValueError, RecursionError) as e: raise ColorizeError(f'cannot use the hints of {printable(file)}: {printable(e)}') from e
+
+# %% ../../nbs/reference/29_inference.hints.ipynb #dacc537c
+def take_hints(file, options):
+    "Read a hints file, and take into a command's `options` what else it says and nobody typed (`ColorizeError` if that isn't there)"
+    said = read_hints(file)
+    for k,usual in dict(saturation=1., size=None, look='natural').items():
+        if options[k] == usual: options[k] = said.get(k, usual)
+    if options['look'] not in LOOKS: raise ColorizeError(f"the look of {printable(file)} is one of {', '.join(LOOKS)}, not {printable(options['look'])}")
+    if (name := said.get('reference')) and not options['reference']:
+        options['reference'] = str(Path(file).parent/name)
+        if not Path(options['reference']).exists(): raise ColorizeError(f'{printable(file)} is made with a reference photo, {printable(name)}, which is not there: --reference FILE')
+    return said

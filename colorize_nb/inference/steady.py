@@ -11,9 +11,12 @@ __all__ = ['warp', 'grain', 'TemporalFilter', 'FilmColorizer']
 import numpy as np
 import torch
 import torch.nn.functional as F
+from functools import partial
 from torch import Tensor
 from ..color import rgb_to_net
+from ..errors import ColorizeError
 from .colorizer import Colorizer, paint
+from .hints import draw_given, place_hints
 from .looks import LOOKS
 from .upsampling import ChromaUpsampler, box_mean, working_size
 from ..photos.photo import Photo, to_tensor
@@ -54,19 +57,25 @@ class TemporalFilter:
         steady:float=0.85, # the part of a pixel's chroma that comes from the frame before, 0 to 1, at most
         cut:float=0.2, # mean difference in L, in [0,2], above which it is another scene
         scale:float=0.12, # difference in L at which a pixel keeps a third of that part
+        follow:bool=False, # find out what moved where, even if `steady` is 0
     ):
         self.steady = steady
         self.cut = cut
         self.scale = scale
+        self.follow = follow
+        self.flow = None # from the frame before to this one, see `find_motion`; None after a cut
         self.last = None # of the frame before: L, soft; L, a mean of frames; ab; how many frames show the same; (1,5,h,w)
 
     def _before(self, soft):
         "The last frame, moved to where it is now, and how far it is from this one; nothing after a cut"
-        if self.last is None or self.last.shape[-2:] != soft.shape[-2:] or not self.steady: return None, None
-        before = warp(self.last, find_motion(self.last[:, :1], soft))
+        self.flow = None
+        if self.last is None or self.last.shape[-2:] != soft.shape[-2:] or not (self.steady or self.follow): return None, None
+        flow = find_motion(self.last[:, :1], soft)
+        before = warp(self.last, flow)
         diff = soft - before[:, :1]
         diff = box_mean(diff - diff.mean(), 1).abs()
-        return (before, diff) if diff.mean() < self.cut else (None, None)
+        if diff.mean() < self.cut: self.flow = flow
+        return (before, diff) if self.steady and self.flow is not None else (None, None)
 
     def __call__(self,
         L:Tensor, # (1,1,h,w) in [-1,1]
@@ -98,6 +107,29 @@ def _without_grain(L, noise):
     smooth = torch.from_numpy(denoise_nl_means(L[0, 0].numpy(), patch_size=5, patch_distance=6, h=0.8*noise, sigma=noise))
     return torch.lerp(L, smooth, noise**2/(noise**2 + 0.02**2))
 
+# %% ../../nbs/reference/24_inference.steady.ipynb #783a4bdb
+def carry(
+    points:list, # (x, y) each, pixels of the frame before
+    flow:Tensor, # (1,2,h,w) from `find_motion`
+)->list: # [x, y] each, pixels of this frame
+    "Where points are now"
+    start = at = torch.tensor(points, dtype=torch.float)
+    for _ in range(5):
+        x, y = (at[:, i].long().clamp(0, n - 1) for i,n in enumerate(flow.shape[:1:-1]))
+        at = start - flow[0, :, y, x].T
+    return at.tolist()
+
+def _carry_hints(given, flow):
+    "Hints of the frame before as `place_hints` gives them, moved along, without those that have left the picture"
+    res, (w, h) = [], flow.shape[:1:-1]
+    for kind,points,color in given:
+        centre = [sum(o)/len(points) for o in zip(*points)]
+        if kind == 'box': points = [[v + new - old for v,new,old in zip(p, *carry([centre], flow), centre)] for p in points]
+        else: points = carry(points, flow)
+        xs, ys = zip(*points)
+        if max(xs) >= 0 and min(xs) < w and max(ys) >= 0 and min(ys) < h: res.append((kind, points, color))
+    return res
+
 # %% ../../nbs/reference/24_inference.steady.ipynb #vid00015
 class FilmColorizer:
     "Colours the frames of a film in their order"
@@ -107,14 +139,23 @@ class FilmColorizer:
         saturation:float=1., # strength of the colours, 0 to 10
         reference=None, # from `Colorizer.read_reference`
         look:str='natural', # see `LOOKS`
+        hints:list=(), # see `read_hint`, in pixels of the frames; each begins on its `frame`, or on the first
     ):
+        if hints and not colorizer.takes_hints: raise ColorizeError('this network takes no hints')
         self.colorizer = colorizer
-        self.filter = TemporalFilter(steady)
+        self.filter = TemporalFilter(steady, follow=bool(hints))
         self.saturation = saturation
         self.reference = reference
         self.look = LOOKS[look]
+        self.hints = hints
+        self.given = [] # those that hold, where they are now, see `place_hints`
+        self.done = 0 # frames
 
-    def answer(self, L): return self.colorizer.ab(L, reference=self.reference).cpu()
+    def answer(self, L, new=()):
+        "What the network says of a frame, with the hints that hold and the `new` ones"
+        kept = [] if self.filter.flow is None else _carry_hints(self.given, self.filter.flow)
+        self.given = [*kept, *new]
+        return self.colorizer.ab(L, draw_given(self.given, L.shape[:1:-1]) if self.given else None, reference=self.reference).cpu()
 
     def __call__(self,
         img, # the next frame, a PIL image
@@ -124,5 +165,8 @@ class FilmColorizer:
         twice = min(2*size, max(size, min(photo.size)))
         L, large = (rgb_to_net(to_tensor(photo.shrink(working_size(photo.size, o))))[0] for o in (size, twice))
         noise = max(grain(large) - 0.01, 0)*size/twice  # as much is texture
-        seen, ab = self.filter(L, self.answer, noise)
+        new = place_hints([o for o in self.hints if (o.get('frame', 0) if isinstance(o, dict) else 0) == self.done], photo.size, L.shape[:1:-1])
+        if new and self.done: self.filter.last[:, 4:] = 0  # their colours show at once
+        seen, ab = self.filter(L, partial(self.answer, new=new), noise)
+        self.done += 1
         return paint(photo, ChromaUpsampler(seen, self.saturation*self.look(seen, ab), photo.size))

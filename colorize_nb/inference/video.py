@@ -44,15 +44,15 @@ class Segments:
     def files(self): return sorted(self.folder.glob('*.nut'))
 
     def memory(self):
-        "What the last segment ends with: how many frames are done, and the filter's memory, or None"
-        if not self.files: return 0, None
-        with np.load(self.files[-1].with_suffix('.npz')) as o: return int(o['frames']), torch.from_numpy(o['last'])
+        "What the last segment ends with: how many frames are done, the filter's memory or None, and the hints that hold"
+        if not self.files: return 0, None, []
+        with np.load(self.files[-1].with_suffix('.npz')) as o: return int(o['frames']), torch.from_numpy(o['last']), json.loads(str(o['given']))
 
-    def write(self, data:bytes, frames:int, last:Tensor):
+    def write(self, data:bytes, frames:int, last:Tensor, given:list=()):
         "Add a segment"
         file = self.folder/f'{frames:09}.nut'
         memory = BytesIO()
-        np.savez(memory, frames=frames, last=last.numpy())
+        np.savez(memory, frames=frames, last=last.numpy(), given=json.dumps(given))
         with whole(file.with_suffix('.npz')) as f: f.write(memory.getvalue())
         with whole(file) as f: f.write(data)
 
@@ -80,15 +80,14 @@ def _write_segment(frames, film, colour, quality, most, stopped, bar):
 
 def colour_segments(film, parts, colour, quality, stopped, say, most=240):
     "Colour what is left of a film into segments, until it ends or `stopped()`"
-    done, colour.filter.last = parts.memory()
-    frames = islice(frames_of(film, say), done, None)
-    with progress(max(count_frames(film) - done, 0), 'frame') as bar:
+    colour.done, colour.filter.last, colour.given = parts.memory()
+    frames = islice(frames_of(film, say), colour.done, None)
+    with progress(max(count_frames(film) - colour.done, 0), 'frame') as bar:
         while not stopped():
             data, n = _write_segment(frames, film, colour, quality, most, stopped, bar)
             if not n: break
-            done += n
-            parts.write(data, done, colour.filter.last)
-    return done
+            parts.write(data, colour.done, colour.filter.last, colour.given)
+    return colour.done
 
 # %% ../../nbs/reference/25_inference.video.ipynb #vid00031
 def _check_names(source, out):
@@ -98,6 +97,17 @@ def _check_names(source, out):
     if not out.absolute().parent.is_dir(): raise FileNotFoundError(2, 'no such folder', str(out.parent))
     if os.path.lexists(out) and not (out.is_file() and is_our_film(out)):
         raise ColorizeError(f'{out} is there already, and is no result of colorize-video: give the result another name')
+
+# %% ../../nbs/reference/25_inference.video.ipynb #5e6ad1f5
+def check_hints(source, said):
+    "Raise a `ColorizeError` if what `read_hints` gives is for pictures of another size, or begins after the end"
+    with open_film(source) as film: size = next((img.size for img,_ in frames_of(film, lambda line: None)), None)
+    if size and size != (said['width'], said['height']): raise ColorizeError(f'the hints are for pictures of {said["width"]} x {said["height"]} pixels, {source} has {size[0]} x {size[1]}')
+    last = max((o.get('frame', 0) for o in said['hints']), default=0)
+    with open_film(source) as film:
+        seen = film.streams.video[0]
+        n = seen.frames or sum(o.size > 0 for o in film.demux(seen))
+    if size and last >= n: raise ColorizeError(f'a hint begins on frame {last:,}, but the frames of {source} are 0 to {n - 1:,}')
 
 # %% ../../nbs/reference/25_inference.video.ipynb #vid00032
 def color_film(
@@ -112,15 +122,19 @@ def color_film(
     say=lambda line: None, # is called with a line that is worth saying
     reference=None, # from `Colorizer.read_reference`
     look:str='natural', # see `LOOKS`
+    hints:dict=None, # from `read_hints`: colours at places of frames, see `FilmColorizer`
 )->int: # frames that are done
     "Colour a film; `ColorizeError` if it can't be read, its sound doesn't fit into `out`, or `out` is not ours"
     _check_names(source, out)
     check_container(source, out, say)
+    if hints: check_hints(source, hints)
+    given = hints['hints'] if hints else []
     with open_film(source) as film:
         info = source.stat()
-        made_with = dict(film=[info.st_size, info.st_mtime], how=settings_of(colorizer, saturation, reference=reference, look=look), steady=steady, quality=quality, codec=film_codec())
+        made_with = dict(film=[info.st_size, info.st_mtime], how=settings_of(colorizer, saturation, given, reference=reference, look=look), steady=steady, quality=quality, codec=film_codec())
+        colour = FilmColorizer(colorizer, steady, saturation, reference, look, given)
         parts = Segments(out.with_suffix('.parts'), made_with, resume)
-        try: done = colour_segments(film, parts, FilmColorizer(colorizer, steady, saturation, reference, look), quality, stopped, say)
+        try: done = colour_segments(film, parts, colour, quality, stopped, say)
         finally:
             if not parts.files: shutil.rmtree(parts.folder)
         if not stopped() and done + 2 < 0.98*film.streams.video[0].frames:
