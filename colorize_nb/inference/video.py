@@ -46,7 +46,7 @@ class Segments:
     def memory(self):
         "What the last segment ends with: how many frames are done, the filter's memory or None, and the hints that hold"
         if not self.files: return 0, None, []
-        with np.load(self.files[-1].with_suffix('.npz')) as o: return int(o['frames']), torch.from_numpy(o['last']), json.loads(str(o['given']))
+        with np.load(self.files[-1].with_suffix('.npz')) as o: return int(o['frames']), torch.from_numpy(o['last']), json.loads(str(o.get('given', '[]')))
 
     def write(self, data:bytes, frames:int, last:Tensor, given:list=()):
         "Add a segment"
