@@ -199,10 +199,6 @@ class Photo:
         "Transparency of rows `y0` to `y1`, 8-bit"
         return self.img.crop((0, y0, self.size[0], y1)).convert('RGBA').getchannel('A')
 
-    def roots(self, y0:int, y1:int)->Tensor:
-        "Lightness of rows, from 16 bits: (L* + 16)/116"
-        return self.space.roots(self.deep[y0:y1])
-
     def encode(self, y0:int, rgb:Tensor)->np.ndarray:
         "Linear sRGB (3,h,w) as 16-bit rows from `y0` on, (h,w,3), in the photo's own space; (h,w,4) with its transparency"
         px = (_srgb() if self.space.gray else self.space).encode(rgb)
