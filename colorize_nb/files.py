@@ -11,32 +11,23 @@ __all__ = ['whole', 'sha256', 'read_hashes', 'save_whole', 'read_whole', 'unpack
 import hashlib
 import os
 import pickle
-import platform
 import re
 import secrets
 import time
 import tempfile
 from contextlib import contextmanager, suppress
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from .errors import ColorizeError
 
 # %% ../nbs/reference/01_files.ipynb #parts001
-_HERE = re.sub(r'\W', '', platform.node())[:32]  # this machine, in the name of a file
-
-def _gone(pid):
-    "Has a process ended? Windows has no harmless way to ask, so there the answer is no"
-    try: os.name == 'nt' or os.kill(pid, 0)
-    except OSError as e: return isinstance(e, ProcessLookupError)
-
 @cache
 def _clear_parts(folder):
-    "Delete unfinished files whose process is gone; a folder is searched once by each process"
-    for o in folder.glob('.*.part'):
-        if not (m := re.fullmatch(r'\.(\w*)-(\d{1,9})-[0-9a-f]{16}\.part', o.name)): continue
+    "Delete unfinished files that have not grown for an hour; a folder is searched once by each process"
+    for o in folder.glob('.colorize_nb-*.part'):
         with suppress(OSError):
-            dead = m[1] == _HERE and _gone(int(m[2]))
-            if dead or time.time() - o.lstat().st_mtime > 86400: o.unlink()
+            if time.time() - o.lstat().st_mtime > 3600: o.unlink()
 
 # %% ../nbs/reference/01_files.ipynb #a6d10c11
 def _sync_folder(folder):
@@ -52,7 +43,7 @@ def whole(
 ): # yields a binary file to write to
     "Write `file` whole or not at all, never through a link; an `OSError` names it"
     file = Path(file)
-    part = file.with_name(f'.{_HERE}-{os.getpid()}-{secrets.token_hex(8)}.part')
+    part = file.with_name(f'.colorize_nb-{secrets.token_hex(8)}.part')
     _clear_parts(file.parent)
     try:
         with open(part, 'xb') as f:
@@ -87,22 +78,6 @@ def _check_sha256(file):
         raise ColorizeError(f'cannot use {file}: its SHA-256 is not that in {sums.name}')
 
 # %% ../nbs/reference/01_files.ipynb #a6d10c12
-class _Sink:
-    "A file for `torch.save` that takes the SHA-256 of what goes in and keeps the `OSError`, which PyTorch hides"
-    def __init__(self, f):
-        self.f = f
-        self.sha = hashlib.sha256()
-        self.error = None
-
-    def write(self, b):
-        self.sha.update(b)
-        try: return self.f.write(b)
-        except OSError as e:
-            self.error = e
-            raise
-
-    def flush(self): self.f.flush()
-
 def save_whole(
     state, # anything that `torch.load(weights_only=True)` can read
     file:Path, # where to
@@ -112,17 +87,12 @@ def save_whole(
     import torch
     file = Path(file)
     sums = file.with_name(f'{file.name}.sha256')
+    torch.save(state, buf := BytesIO())
     with whole(file) as f:
-        sink = _Sink(f)
-        try: torch.save(state, sink)
-        except RuntimeError as e: raise sink.error or e
-        if sums.exists():
-            f.flush()
-            os.fsync(f.fileno())
-            sums.unlink(missing_ok=True)
-            _sync_folder(file.parent)
+        f.write(buf.getbuffer())
+        sums.unlink(missing_ok=True)
     if sha256:
-        with whole(sums) as f: f.write(f'{sink.sha.hexdigest()}  {file.name}\n'.encode())
+        with whole(sums) as f: f.write(f'{hashlib.sha256(buf.getbuffer()).hexdigest()}  {file.name}\n'.encode())
     return file
 
 # %% ../nbs/reference/01_files.ipynb #a6d10c13

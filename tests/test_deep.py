@@ -128,7 +128,7 @@ def ramp(kind):
     if kind in ('L', 'LA'): px = px[..., :1]
     return np.concatenate([px, y[..., None]*700], -1).astype(np.uint16) if 'A' in kind else px.astype(np.uint16)
 
-def lightness(photo): return 116*photo.roots(0, photo.size[1]) - 16
+def lightness(photo): return 116*photo.space.roots(photo.deep) - 16
 
 @pytest.mark.parametrize('icc', [None, swapped_profile(), grey_profile(1.8), profile('sRGB')], ids=['plain', 'RGB', 'grey', 'sRGB'])
 @pytest.mark.parametrize('suffix', ['.tif', '.png'])

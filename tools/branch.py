@@ -15,11 +15,11 @@ from fastai.data.external import fastai_cfg
 from PIL import Image
 
 from colorize_nb.data.scan import choose_photos
-from colorize_nb.evaluation.compare import compare
 from colorize_nb.inference.colorizer import Colorizer
 from colorize_nb.models.perceptual import load_lite
 from colorize_nb.photos.find import find_photos
 from colorize_nb.training.recipe import Stage, epochs, train_recipe
+from compare import compare
 
 def begun(run):
     "Settings of a training, the stage that it is in, that stage's newest checkpoint, and how many of its pictures are seen"

@@ -14,7 +14,6 @@ from fastai.torch_core import set_seed
 
 from colorize_nb.data.aged import aged_dls
 from colorize_nb.data.scan import choose_photos
-from colorize_nb.evaluation.compare import FACTORS, figures_at, grey_figures, shares
 from colorize_nb.evaluation.folder import ColorPhotos, predict_ab
 from colorize_nb.inference.colorizer import Colorizer
 from colorize_nb.models.perceptual import load_lite
@@ -22,6 +21,7 @@ from colorize_nb.models.quarter import QuarterUNet
 from colorize_nb.training.checkpoint import Checkpoint
 from colorize_nb.training.progress import EpochLog
 from colorize_nb.training.recipe import Stage, StageRate, epochs, follow, recipe_learner
+from compare import FACTORS, figures_at, grey_figures, shares
 
 BASE = dict(decoder=(192, 160, 96, 64), lr=8e-4, bs=16, seed=1)
 ENTRIES = {'base': {}, 'base, seed 2': dict(seed=2), '192-96-48-32': dict(decoder=(192, 96, 48, 32)), '96-96-64-32': dict(decoder=(96, 96, 64, 32)),

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Annotated
 from .common import Between, Device, Weights, command, draw_into_files
 from ..errors import ColorizeError
-from ..inference.batch import progress
 
 # %% ../../nbs/reference/55_commands.evaluate.ipynb #250d568d
 _LEGEND = """PSNR (dB) and SSIM: higher is better. share: colourfulness as a part of the truth's, best near 100%; delta: how far it is off, photo by photo, lower is better.
@@ -43,8 +42,7 @@ def evaluate(
     if perceptual and lpips_net(): scores['lpips'] = lpips
     try: scoring.efficientnet()
     except ColorizeError as e: extractor = say(f'without the Fréchet distance: {e}')
-    with progress(len(files)) as bar:
-        res = scoring.evaluate_files(files, colorizer, size, saturation, scores=scores, extractor=extractor, step=bar.update)
+    res = scoring.evaluate_files(files, colorizer, size, saturation, scores=scores, extractor=extractor)
     for o in res['unreadable'].values(): say(o)
     print(scoring.table(res), _LEGEND, sep='\n', flush=True)
     if out:

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from functools import lru_cache
 from pathlib import Path
 from torch import Tensor
+from tqdm import tqdm
 from ..color import rgb_to_net
 from ..errors import ColorizeError, one_line
 from .metrics import colorfulness, delta_colorfulness, frechet_distance, lpips, psnr, ssim
@@ -42,24 +43,21 @@ class ColorPhotos:
         files, # photos
         size:int=192, # see `read_square`
         bs:int=16, # photos per batch
-        step=None, # called after each photo, to show how far it is
     ):
         self.files = list(files)
         self.size = size
         self.bs = bs
-        self.step = step
         self.dull = [] # files with next to no colour
         self.unreadable = {} # file -> what is wrong with it
 
     def __iter__(self):
         batch = {}
-        for i,f in enumerate(self.files, 1):
+        for i,f in enumerate(tqdm(self.files, unit='photo', leave=False, dynamic_ncols=True, disable=None), 1):  # a bar in a terminal
             try:
                 x = read_square(f, self.size)
                 if colorfulness(x[None]) >= MIN_COLOR['evaluate']: batch[f] = x
                 else: self.dull.append(str(f))
             except ColorizeError as e: self.unreadable[str(f)] = one_line(e)
-            if self.step: self.step()
             if batch and (len(batch) == self.bs or i == len(self.files)):
                 yield [*batch], torch.stack([*batch.values()])
                 batch = {}
@@ -135,11 +133,10 @@ def evaluate_files(
     size:int=192, # see `read_square`
     saturations=(1.,), # strengths of the colours
     bs:int=16, # photos per batch
-    step=None, # called after each photo, to show how far it is
     **kwargs # of `score_batch`: extractor, scores
 )->dict: # size; the files that were scored, dull, unreadable; rows: name -> figures
     "Score a colorizer, grey and the truth; a `ColorizeError` if there is no colour photo"
-    photos = ColorPhotos(files, size, bs, step)
+    photos = ColorPhotos(files, size, bs)
     used = []
     parts = []
     for batch,rgb in photos:

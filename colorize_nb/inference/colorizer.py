@@ -17,6 +17,7 @@ import torch
 from PIL import Image
 from concurrent.futures import ThreadPoolExecutor
 from fastcore.basics import patch
+from fastcore.meta import delegates
 from functools import cached_property
 from numbers import Real
 from pathlib import Path
@@ -68,7 +69,7 @@ def in_threads(
 @torch.autocast('cpu', enabled=False) # tables are no place for half precision
 def _paint_band(photo, chroma, y0, y1):
     "Rows `y0` to `y1` of the photo, painted, in the colour space of its own: a picture, or an array of 16 bits"
-    f = _lightness(photo.rgb(y0, y1)) if photo.deep is None else photo.roots(y0, y1)
+    f = _lightness(photo.rgb(y0, y1)) if photo.deep is None else photo.space.roots(photo.deep[y0:y1])
     ab = 110*chroma((116*f - 66)[None,None]/50, y0)[0]
     rgb = linear_in_gamut(f, ab)
     if photo.deep is not None: return photo.encode(y0, rgb)
@@ -236,15 +237,12 @@ def _in_frame(photo, box, painted):
 
 # %% ../../nbs/reference/22_inference.colorizer.ipynb #col00011
 @patch
+@delegates(Colorizer.chromas)
 def __call__(self:Colorizer,
     image:str|Path|Image.Image|np.ndarray|Photo|list, # a photo of any kind and size, or a list of them; of a coloured one only L is used
     saturation:float=1., # strength of the colours: 0 is grey, 1 as the model says
     lenient:bool=False, # take what there is of a truncated file
-    hints:list=None, # see `hint_map`; of one photo only
-    size:int=None, # short side of what the model sees, 16 to 2048 pixels; None: its own
-    mirror:bool=None, # as `Colorizer`'s own by default
-    reference=None, # a colour photo, or what `read_reference` made of it: gives the colours of places that it shares with the photos
-    look:str='natural', # see `LOOKS`
+    **kwargs # of `chromas`
 )->Image.Image|list: # RGB of the same size, upright; RGBA if the photo has transparency; for a list a list
     "Colour a photo: its lightness stays, its colours are the model's"
     many = isinstance(image, (list, tuple))
@@ -253,8 +251,8 @@ def __call__(self:Colorizer,
     photos = [as_photo(o, lenient) for o in given]
     boxes = [frame_box(o) for o in photos]
     inner = [o.inside(box) if box else o for o,box in zip(photos, boxes)]
-    if hints and boxes[0]: hints = hints_inside(hints, boxes[0], photos[0].size)
-    painted = [paint(*o) for o in zip(inner, self.chromas(inner, saturation, size, hints, mirror, reference, look))]
+    if kwargs.get('hints') and boxes[0]: kwargs['hints'] = hints_inside(kwargs['hints'], boxes[0], photos[0].size)
+    painted = [paint(*o) for o in zip(inner, self.chromas(inner, saturation, **kwargs))]
     res = [_in_frame(*o) if o[1] else o[2] for o in zip(photos, boxes, painted)]
     return res if many else res[0]
 

@@ -113,12 +113,11 @@ class OnnxNetwork(nn.Module):
     "A network that onnxruntime runs (`ColorizeError` if its file can't be used)"
     def __init__(self,
         file:str|Path, # from `save_onnx`
-        threads:int=None, # that it computes with; default: as many as PyTorch has
     ):
         super().__init__()
         ort = need('onnxruntime', 'export')
         options = ort.SessionOptions()
-        options.intra_op_num_threads = threads or torch.get_num_threads()
+        options.intra_op_num_threads = torch.get_num_threads()
         options.log_severity_level = 3
         if not Path(file).is_file(): raise ColorizeError(f'cannot read {file}: no such file')
         try: self.session = ort.InferenceSession(str(file), options, providers=['CPUExecutionProvider'])
@@ -138,10 +137,9 @@ class OnnxNetwork(nn.Module):
 
 def load_onnx(
     file:str|Path, # from `save_onnx`
-    threads:int=None, # see `OnnxNetwork`
 )->Colorizer: # as from `Colorizer.from_pretrained`, at the size of the weights
     "A colorizer whose network onnxruntime runs"
-    model = OnnxNetwork(file, threads)
+    model = OnnxNetwork(file)
     res = Colorizer(model, model.info['size'])
     res.takes_hints = 'hints' in model.inputs
     return res

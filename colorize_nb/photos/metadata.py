@@ -29,13 +29,6 @@ from .formats import FORMATS, deep_of, deepen, open_image, shallow, turned
 _SOFTWARE = 0x0131
 _MARK = 'colorize_nb '  # then the version, then "; " and how it was made
 
-def _software(img):
-    "What an image says made it; its header is enough"
-    if img.format == 'TIFF': return str(img.tag_v2.get(_SOFTWARE, ''))
-    exif = Image.Exif()
-    exif.load(img.info.get('exif', b''))
-    return str(exif.get(_SOFTWARE, ''))
-
 def mark_of(
     path:str|Path, # any file
     decode:bool=True, # see that it is whole, too; else little of it is read
@@ -48,7 +41,7 @@ def mark_of(
             f.seek(max(size - 2**16, 0))
             if _MARK.encode() not in head + f.read(): return None
         with warnings.catch_warnings(action='ignore'), open_image(path) as img:
-            said = _software(img)
+            said = str(img.getexif().get(_SOFTWARE, ''))
             if decode:
                 img.draft('RGB', (1, 1))
                 img.load()
@@ -163,15 +156,6 @@ def upright(
     return res
 
 # %% ../../nbs/reference/05_photos.metadata.ipynb #fd3e8ea0
-def _with_tags(exif, tags):
-    "EXIF, as bytes, with more tags; those alone if it is damaged"
-    for had in (exif or b'', b''):
-        with suppress(Exception):
-            res = Image.Exif()
-            res.load(had)
-            res.update(tags)
-            return res.tobytes()
-
 def _about(info, fmt, mark):
     "What a picture says of itself, as Pillow's options for a format, with what made it; what has no place there is left out"
     info = {k: v for k,v in info.items() if k in FORMATS[fmt].holds.split() and v not in (None, b'', (1, 1))}  # (1, 1): a TIFF that gives no resolution
@@ -185,7 +169,11 @@ def _about(info, fmt, mark):
     if fmt == 'JPEG' and iptc:
         block = b'Photoshop 3.0\0' + b'8BIM' + struct.pack('>HHI', _IPTC, 0, len(iptc)) + iptc + bytes(len(iptc) % 2)
         if len(block) < 65_534: info['extra'] = b'\xff\xed' + struct.pack('>H', len(block) + 2) + block
-    if tags: info['exif'] = _with_tags(info.get('exif'), tags)
+    if tags:
+        exif = Image.Exif()
+        exif.load(info.get('exif', b''))
+        exif.update(tags)
+        info['exif'] = exif.tobytes()
     return info
 
 # %% ../../nbs/reference/05_photos.metadata.ipynb #for00031

@@ -13,9 +13,7 @@ import numpy as np
 import os
 import struct
 import torch
-import warnings
 from PIL import Image
-from fastcore.basics import patch
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -30,15 +28,11 @@ def read_photo(
     fn, # a file name, or anything that `PIL.Image.open` takes
     min_side:int=None, # the shorter side may come out smaller than in the file, but not below this many pixels; None: full size
 ): # a fastai `PILImage`, RGB, 8 bits, the right way up
-    "Decode a photo, a JPEG no larger than needed (draft mode). Raises `ValueError` naming the file if it isn't a readable picture."
+    "Decode a photo, a JPEG no larger than needed (draft mode); a `ColorizeError` names the file if it isn't a readable picture"
     from fastai.vision.core import PILImage
-    try:
-        with warnings.catch_warnings(action='ignore'), open_image(fn) as im:
-            if min_side: im.draft('RGB', (min_side, min_side))
-            return PILImage(upright(im).convert('RGB'))
-    except FileNotFoundError: raise
-    except Exception as e:  # whatever a decoder raises
-        raise ValueError(f'cannot read {fn}: {" ".join(str(e).split()) or type(e).__name__}') from e
+    with reading(str(fn)), open_image(fn) as im:
+        if min_side: im.draft('RGB', (min_side, min_side))
+        return PILImage(upright(im).convert('RGB'))
 
 # %% ../../nbs/reference/06_photos.photo.ipynb #ce2d4c68
 def to_tensor(
@@ -205,34 +199,28 @@ class Photo:
         "Transparency of rows `y0` to `y1`, 8-bit"
         return self.img.crop((0, y0, self.size[0], y1)).convert('RGBA').getchannel('A')
 
-    def roots(self, y0:int, y1:int)->Tensor:
-        "Lightness of rows, from 16 bits: (L* + 16)/116"
-        return self.space.roots(self.deep[y0:y1])
-
     def encode(self, y0:int, rgb:Tensor)->np.ndarray:
         "Linear sRGB (3,h,w) as 16-bit rows from `y0` on, (h,w,3), in the photo's own space; (h,w,4) with its transparency"
         px = (_srgb() if self.space.gray else self.space).encode(rgb)
         return np.concatenate([px, self.deep[y0:y0 + len(px), :, -1:]], -1) if self.has_alpha else px
 
+    def inside(self, box:tuple)->'Photo':
+        "The part from (left, top) to (right, bottom), pixels"
+        res = copy.copy(self)
+        res.img = self.img.crop(box)
+        res.size = res.img.size
+        if res.deep is not None: res.deep = self.deep[box[1]:box[3], box[0]:box[2]]
+        return res
+
+    def shrink(self, size:tuple)->Image.Image:
+        "The whole photo at a smaller (or larger) `size`, as sRGB"
+        (W,H),(w,h) = self.size,size
+        k = max(1, min(W//w, H//h)//2)
+        o = Image.new('RGB', (-(-W//k), -(-H//k)))
+        for y0,y1 in bands(self.size, k): o.paste(self.rgb(y0, y1).reduce(k), (0, y0//k))
+        return o.resize(size, Image.Resampling.BICUBIC, box=(0, 0, W/k, H/k))
+
 # %% ../../nbs/reference/06_photos.photo.ipynb #0ab91782
-@patch
-def inside(self:Photo, box:tuple)->Photo:
-    "The part from (left, top) to (right, bottom), pixels"
-    res = copy.copy(self)
-    res.img = self.img.crop(box)
-    res.size = res.img.size
-    if res.deep is not None: res.deep = self.deep[box[1]:box[3], box[0]:box[2]]
-    return res
-
-@patch
-def shrink(self:Photo, size:tuple)->Image.Image:
-    "The whole photo at a smaller (or larger) `size`, as sRGB"
-    (W,H),(w,h) = self.size,size
-    k = max(1, min(W//w, H//h)//2)
-    o = Image.new('RGB', (-(-W//k), -(-H//k)))
-    for y0,y1 in bands(self.size, k): o.paste(self.rgb(y0, y1).reduce(k), (0, y0//k))
-    return o.resize(size, Image.Resampling.BICUBIC, box=(0, 0, W/k, H/k))
-
 def as_photo(
     image:str|Path|Image.Image|np.ndarray|Photo, # a file, an image, an array, or a `Photo` already
     lenient:bool=False, # take what there is of a truncated file
