@@ -18,7 +18,6 @@ from pathlib import Path
 from PIL import Image, ImageOps
 from zipfile import BadZipFile
 from .batches import mean_chroma
-from .cache import cache_key
 from ..errors import ColorizeError
 from ..files import whole
 from ..photos.find import find_photos
@@ -45,7 +44,8 @@ def scan(
     wif=None, # called when one of them begins
 )->tuple: # mean chroma (n,), hashes (n,)
     "`photo_stats` of all, once; again if one has changed since, or if what was kept is damaged"
-    key = cache_key(files, 64)
+    about = [(str(o), o.stat().st_size, o.stat().st_mtime_ns) for o in (Path(f).resolve() for f in files)]
+    key = hashlib.sha256(repr(about).encode()).hexdigest()
     with suppress(OSError, EOFError, KeyError, ValueError, RuntimeError, BadZipFile), np.load(cache) as seen:
         if seen['key'] == key: return seen['chroma'], seen['hashes']
     try:
