@@ -12,7 +12,6 @@ import hashlib
 import numpy as np
 import os
 import random
-import re
 import time
 import torch
 from contextlib import contextmanager, suppress
@@ -22,7 +21,7 @@ from ..data.resumable import ResumableDL
 from ..errors import one_line, out_of_memory
 from ..files import read_whole
 from .adversary import Adversary, StatefulCallback
-from .learner import ColorLearner
+from .learner import ColorLearner, as_plain
 
 # %% ../../nbs/reference/40_training.checkpoint.ipynb #a6d10c25
 def rng_state()->dict:
@@ -37,11 +36,6 @@ def set_rng_state(state):
     np.random.set_state(state['numpy'])
     torch.set_rng_state(state['torch'].cpu())
     if state['cuda'] and torch.cuda.is_available(): torch.cuda.set_rng_state_all([o.cpu() for o in state['cuda']])
-
-# %% ../../nbs/reference/40_training.checkpoint.ipynb #db3e25a9
-def plain(o):
-    "Tensors and NumPy's numbers in (lists of) lists as Python's"
-    return [plain(x) for x in o] if isinstance(o, (list, tuple, L)) else float(o) if isinstance(o, (Tensor, np.generic)) else o
 
 # %% ../../nbs/reference/40_training.checkpoint.ipynb #bba61e79
 class NotFinite(ValueError):
@@ -102,7 +96,7 @@ class Checkpoint(StatefulCallback):
     def after_train(self): self.go_on()
     def after_epoch(self):
         self.at = (self.epoch + 1, 0)
-        self.rows.append(plain(self.recorder.log))
+        self.rows.append(as_plain(self.recorder.log))
         self.save()
     def after_cancel_fit(self): self.save()
     def after_fit(self): self.spent, self.began = self.minutes, None
@@ -115,7 +109,7 @@ class Checkpoint(StatefulCallback):
 @patch
 def state_dict(self:Checkpoint):
     recorder = self.learn.recorder
-    drawn = {k: plain(getattr(recorder, k, [])) for k in ('losses', 'lrs', 'iters', 'values')}
+    drawn = as_plain({k: getattr(recorder, k, []) for k in ('lrs', 'iters', 'values')} | dict(losses=[float(o) for o in getattr(recorder, 'losses', [])]))
     place = {k: getattr(self.learn, k, 0) for k in ('pct_train', 'train_iter')}
     return dict(place, curves=drawn, smooth=(recorder.smooth_loss.count, float(recorder.smooth_loss.val)), rows=self.rows, at=self.at, rng=rng_state(),
                 legs=self.legs, minutes=self.minutes, settings=self.settings)
@@ -158,7 +152,7 @@ def save(self:Checkpoint):
 @patch
 def checkpoints(self:ColorLearner)->list: # paths, oldest first
     "List the files of a `Checkpoint`"
-    return sorted(o for o in (self.path/self.model_dir).glob('checkpoint_*.pth') if re.fullmatch(r'checkpoint_\d{5,}_\d{7,}\.pth', o.name))
+    return sorted((self.path/self.model_dir).glob('checkpoint_[0-9]*_[0-9]*[0-9].pth'))
 
 @patch
 def resume(self:ColorLearner,
@@ -183,10 +177,9 @@ def forget_checkpoints(self:ColorLearner):
 
 def _leave_newest(learn, n):
     "Delete all checkpoints but the newest `n`, and an empty folder; files of other names stay"
-    stay, folder = [o.name for o in learn.checkpoints()[::-1][:n]], learn.path/learn.model_dir
-    for o in folder.glob('*checkpoint_*'):
-        ours = re.fullmatch(r'\.?(checkpoint_\d{5,}_\d{7,}\.pth)(\.sha256|\..*part)?', o.name)
-        if ours and ours[1] not in stay: o.unlink(missing_ok=True)
+    folder = learn.path/learn.model_dir
+    for o in learn.checkpoints()[:-n or None]:
+        for f in (o.with_name(f'{o.name}.sha256'), o): f.unlink(missing_ok=True)
     if folder.is_dir() and not any(folder.iterdir()): folder.rmdir()
 
 # %% ../../nbs/reference/40_training.checkpoint.ipynb #a6d10c41
