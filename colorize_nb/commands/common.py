@@ -6,7 +6,7 @@ Docs: https://colorize-nb.github.io/colorize_nb/reference/commands.common.html.m
 
 # %% auto #0
 __all__ = ['Weights', 'Device', 'Saturation', 'ReferencePhoto', 'Look', 'Version', 'Between', 'OneOf', 'command',
-           'noting_signals', 'ignore_signals', 'let_go', 'exit_code', 'make_folder', 'draw_into_files']
+           'noting_signals', 'ignore_signals', 'let_go', 'exit_code', 'make_folder']
 
 # %% ../../nbs/reference/50_commands.common.ipynb #40c21abf
 import difflib
@@ -96,9 +96,10 @@ def in_one_line(name, less=''):
 
 # %% ../../nbs/reference/50_commands.common.ipynb #e1901348
 def _settle_in():
-    "Search for garbage seldom, have threads of PyTorch sleep while they wait, and write names as they are"
+    "Search for garbage seldom, have threads of PyTorch sleep while they wait, draw into files alone, and write names as they are"
     gc.set_threshold(10_000, 20, 50)
     os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
+    os.environ['MPLBACKEND'] = 'agg'
     if hasattr(sys.stdout, 'reconfigure'): sys.stdout.reconfigure(errors='surrogateescape')
 
 def command(
@@ -194,9 +195,3 @@ def make_folder(
     "Make a folder and see that it can be written to; an `OSError` says why not"
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=out): pass
-
-# %% ../../nbs/reference/50_commands.common.ipynb #0c730e0b
-def draw_into_files():
-    "Let a command's plots open no window, whatever the terminal could show"
-    import matplotlib
-    if is_cli(): matplotlib.use('agg')

@@ -18,8 +18,7 @@ from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated
-from .common import (Between, OneOf, command, draw_into_files, exit_code, ignore_signals, let_go, make_folder,
-                                         noting_signals)
+from .common import Between, OneOf, command, exit_code, ignore_signals, let_go, make_folder, noting_signals
 from ..errors import ColorizeError
 
 # %% ../../nbs/reference/52_commands.train.ipynb #fin00001
@@ -197,7 +196,6 @@ def run_recipe(sources, out, options, until, **guards)->int: # exit code
         return 0
     if o.recipe != 'pix2pix': chosen_stages(o)
     if o.recipe == 'full': check_imagenet()
-    draw_into_files()
     make_folder(out)
     from colorize_nb.files import alone_in
     quiet = redirect_stdout(io.StringIO()) if rank else nullcontext()    # the first of several processes speaks for all

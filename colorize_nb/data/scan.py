@@ -82,11 +82,10 @@ def check_readable(
     n:int, # photos in all
     max_unreadable:float=0.1, # the largest fraction that may be unreadable
     say=print, # takes a line about each
-    shown:int=20, # so many are listed
 ):
     "List the photos that can't be read; `ValueError` if they are too many"
-    for o in unreadable[:shown]: say(f'left out, cannot be read: {str(o)!r}')
-    if len(unreadable) > shown: say(f'left out, cannot be read: {len(unreadable) - shown} more')
+    for o in unreadable[:20]: say(f'left out, cannot be read: {str(o)!r}')
+    if len(unreadable) > 20: say(f'left out, cannot be read: {len(unreadable) - 20} more')
     if len(unreadable) > max_unreadable*n: raise ValueError(f'{len(unreadable)} of {n} photos cannot be read, more than the {100*max_unreadable:g}% that may be (--max-unreadable)')
 
 # %% ../../nbs/reference/16_data.scan.ipynb #e8e71835

@@ -40,12 +40,7 @@ def set_rng_state(state):
 # %% ../../nbs/reference/40_training.checkpoint.ipynb #bba61e79
 class NotFinite(ValueError):
     "Training has gone wrong; the message says where"
-    def __init__(self,
-        why:str, # one line
-    ):
-        super().__init__(why)
-        self.why = why
-    def __str__(self): return self.why  # fastai puts its own words into `args`
+    def __str__(self): return self.args[0].rpartition('\n\t')[2]  # fastai puts words of its own before it
 
 # %% ../../nbs/reference/40_training.checkpoint.ipynb #cadb9f30
 def finite(o)->bool:
@@ -62,12 +57,11 @@ class Checkpoint(StatefulCallback):
     resuming = False                        # is what is loaded where training goes on?
     def __init__(self,
         every:float=600., # seconds between two checkpoints in an epoch
-        keep:int=2, # the last so many stay
         seed:int=42, # of the photos' order and crops
         settings:dict=None, # simple values that must be the same when training goes on, such as the size of the photos
     ):
-        self.every, self.keep = every, keep
-        self.seed, self.settings = seed, settings or {}
+        self.every, self.seed = every, seed
+        self.settings = settings or {}
         self.begin()
     def begin(self):
         self.at, self.rows = (0, 0), []     # epochs and batches done; rows of the table
@@ -146,7 +140,7 @@ def save(self:Checkpoint):
         raise NotFinite(f'weights that are not finite after epoch {epoch + (batch > 0)}, batch {batch or len(self.dls.train)}; the checkpoints before it stay')
     self.learn.save(f'checkpoint_{epoch:05}_{batch:07}', sha256=True)
     self.saved = time.monotonic()
-    _leave_newest(self.learn, self.keep)
+    _leave_newest(self.learn, 2)
 
 # %% ../../nbs/reference/40_training.checkpoint.ipynb #e457ee7f
 @patch
@@ -231,23 +225,20 @@ def naming_file(file, checkpoint):
 def resumable_fit(
     learn:ColorLearner, # untrained, with DataLoaders of `dl_type=ResumableDL`
     fit, # trains it: `fit(learn)`
-    finish=None, # writes its results: `finish(learn)`; then the checkpoints are deleted. None: they stay
+    finish, # writes its results: `finish(learn)`; then the checkpoints are deleted
     settings:dict=None, # simple values that must be the same when training goes on; its photos are added
     every:float=600., # seconds between two checkpoints in an epoch
     seed:int=42, # of the photos' order and crops
     skip_bad:int=0, # so many batches whose predictions are not finite may be left out
-    resume:bool=True, # go on from the newest whole checkpoint, if there is one
     say=print, # takes a line about files that are passed over, and batches that are left out
 ): # what `finish` returned
     "Train so that it can be cut off at any moment: check, save, go on where it was, and clean up when its results are written"
     names = names_hash((*learn.dls.train_ds.items, *learn.dls.valid_ds.items))
     learn.add_cbs([Checkpoint(every, seed=seed, settings=dict(settings or {}, photos=names)), StopIfNotFinite(skip_bad)])
-    if resume and (file := learn.resume(say)): print(f'goes on from {file}', flush=True)
-    else: file = None
+    if file := learn.resume(say): print(f'goes on from {file}', flush=True)
     with naming_file(file, learn.checkpoint):
         fit(learn)
         if skipped := learn.stop_if_not_finite.skipped: say(f'{skipped} batches were left out, their predictions were not finite')
-        if finish is None: return
         res = finish(learn)
     if learn.checkpoint.at == (learn.n_epoch, 0): learn.forget_checkpoints()
     return res
