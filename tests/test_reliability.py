@@ -140,10 +140,10 @@ class CutOff(Callback):
     def after_batch(self):
         if self.train_iter == self.n: raise CancelFitException
 
-def test_interrupted_with_a_cache_ends_the_same(photos, tmp_path):
+def test_a_learner_that_is_interrupted_ends_the_same(photos, tmp_path):
     def trains(out, *cbs, workers=0):
         set_seed(1)
-        dls = colorization_dls(photos, 32, 4, num_workers=workers, dl_type=ResumableDL, cache=tmp_path/'cache')
+        dls = colorization_dls(photos, 32, 4, num_workers=workers, dl_type=ResumableDL)
         learn = pix2pix_learner(dls, UNet(nf=4, depth=5), PatchGAN(patch=16, nf=4), lr=1e-3, path=tmp_path/out, cbs=[Checkpoint(), *cbs])
         learn.resume()
         with learn.no_logging(), learn.no_bar(): learn.fit_pix2pix(3)

@@ -102,18 +102,18 @@ def write_photos(
 def pipeline(
     sizes:tuple=((500, 400), (4000, 3000)), # of the photos in the files
     n:int=16, # photos of each size
-)->dict: # size -> pictures a second of 128 px, usual and ours, and from the cache
-    "Reading photos for training, in one process: the usual Dataset, ours from files, ours from the cache"
+)->dict: # size -> pictures a second of 128 px, usual and ours
+    "Reading photos for training, in one process: the usual Dataset and ours"
     from colorize_nb.data.batches import colorization_dls
     res = {}
     with tempfile.TemporaryDirectory() as tmp:
         for size in sizes:
             files = write_photos(Path(tmp), size, n)
             usual = torch.utils.data.DataLoader(UsualDataset(files), batch_size=8)
-            ours, cached = [colorization_dls(files, bs=8, repeats=8, valid_pct=.1, num_workers=0, cache=o) for o in (None, tmp)]
+            ours = colorization_dls(files, bs=8, repeats=8, valid_pct=.1, num_workers=0)
             look = lambda dl: lambda: [None for _ in zip(range(n//8), dl)]
-            r, c = in_turns(look(usual), look(ours.train)), in_turns(look(usual), look(cached.train))
-            res[f'{size[0]}x{size[1]}'] = dict(usual=n/r['usual'], files=n/r['ours'], files_ratio=r['ratio'], cache=n/c['ours'], cache_ratio=c['ratio'])
+            r = in_turns(look(usual), look(ours.train))
+            res[f'{size[0]}x{size[1]}'] = dict(usual=n/r['usual'], files=n/r['ours'], files_ratio=r['ratio'])
     return res
 
 def decoder(
@@ -133,28 +133,6 @@ def decoder(
             r = in_turns(lambda: decode(files, None), lambda: decode(files, 160))
             res[f'{size[0]}x{size[1]}'] = dict(full=n/r['usual'], draft=n/r['ours'])
     return res
-
-def loader(
-    n:int=20_000, # pictures
-    size:int=128, # their side, pixels
-)->dict: # 'processes'; 'per_second', pictures on the clock: threads of the process that trains -> number
-    "Reading from the cache with a process on each core: cropped, mirrored, in Lab"
-    from colorize_nb.data.batches import colorization_dls
-    from colorize_nb.data.samples import sample_photos
-    cores = os.cpu_count()
-    threads = torch.get_num_threads()
-    rates = {}
-    with tempfile.TemporaryDirectory() as tmp:
-        dls = colorization_dls(sample_photos(), size, bs=64, repeats=-(-n//6), valid_pct=.1, num_workers=cores, cache=tmp)
-        for t in (1, cores):
-            torch.set_num_threads(t)
-            batches = iter(dls.train)
-            for _ in range(4): next(batches)  # until all processes are at work
-            rest = []
-            s = wall(lambda: rest.extend(len(b[0]) for b in batches))
-            rates[t] = sum(rest)/s
-    torch.set_num_threads(threads)
-    return dict(processes=cores, per_second=rates)
 
 def stepper(
     tuned:bool, # as this package does it: channels last, fused Adam, no gradients for D's weights in G's turn
@@ -361,11 +339,9 @@ def train_ours(
         run_valid, order = False, 100
         def after_batch(self):
             if marks(self.ema.averaged, (self.train_iter + 1)*bs): raise CancelFitException
-    with tempfile.TemporaryDirectory() as cache:
-        dls = colorization_dls(files, size, bs, valid_pct=1e-3, num_workers=0, cache=cache)
-        G, D = (o.to(memory_format=torch.channels_last) for o in (make(), PatchGAN(nf=nf)))
-        learn = pix2pix_learner(dls, G, D, ema=.995, cbs=AtMarks())
-        with learn.no_bar(), learn.no_logging(): learn.fit_pix2pix(10**6, flat=1)
+    dls = colorization_dls(files, size, bs, valid_pct=1e-3, num_workers=0)
+    learn = pix2pix_learner(dls, make(), PatchGAN(nf=nf), ema=.995, cbs=AtMarks())
+    with learn.no_bar(), learn.no_logging(): learn.fit_pix2pix(10**6, flat=1)
 
 def scorer(
     files, # photos that don't train
@@ -414,7 +390,7 @@ def quality(
         res[name] = marks.rows
     return res
 
-BENCHES = {f.__name__: f for f in (floor, pipeline, decoder, loader, step, profile, overhead, color, large, folder, cold, quality)}
+BENCHES = {f.__name__: f for f in (floor, pipeline, decoder, step, profile, overhead, color, large, folder, cold, quality)}
 
 @call_parse
 def main(

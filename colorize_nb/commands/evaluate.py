@@ -11,7 +11,7 @@ __all__ = ['evaluate']
 import sys
 from pathlib import Path
 from typing import Annotated
-from .common import Between, Device, Weights, command, draw_into_files
+from .common import Between, Device, Weights, command
 from ..errors import ColorizeError
 
 # %% ../../nbs/reference/55_commands.evaluate.ipynb #250d568d
@@ -32,7 +32,6 @@ def evaluate(
     "Score a colorizer on colour photos, and beside it grey and the truth: PSNR, SSIM, colourfulness, Fréchet distance (EfficientNet-Lite0)"
     from colorize_nb.inference.colorizer import Colorizer
     colorizer = Colorizer.from_pretrained(weights, device=device)
-    draw_into_files()
     from colorize_nb.evaluation import folder as scoring
     from colorize_nb.evaluation.metrics import lpips, lpips_net
     from colorize_nb.photos.find import find_photos

@@ -18,8 +18,7 @@ from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated
-from .common import (Between, MaxUnreadable, OneOf, Precision, SaveEvery, Seed, SkipBad, Workers, command, count_photos,
-                                         draw_into_files, exit_code, ignore_signals, let_go, make_folder, noting_signals)
+from .common import Between, OneOf, command, exit_code, ignore_signals, let_go, make_folder, noting_signals
 from ..errors import ColorizeError
 
 # %% ../../nbs/reference/52_commands.train.ipynb #fin00001
@@ -86,8 +85,9 @@ def train_stages(sources, out, o, stop, note, workers, max_unreadable, **guards)
     "Train by `FINETUNE` or `FULL`, or go on"
     from fastai.vision.all import defaults
     from colorize_nb.data.scan import choose_photos
-    from colorize_nb.training.recipe import quarter_network, train_recipe
-    if o.From: quarter_network(o.From)   # or it is said at once
+    from colorize_nb.models.quarter import QuarterUNet
+    from colorize_nb.training.recipe import train_recipe, trained_network
+    if o.From: trained_network(o.From, QuarterUNet)   # or it is said at once
     note.where = f'the recipe {o.recipe}'
     train, held = choose_photos(sources, out/'scan.npz', o.skip, 20 if o.recipe == 'full' else 10, max_unreadable=max_unreadable, say=complain,
                                 workers=defaults.cpus if workers is None else workers, wif=ignore_signals)
@@ -120,8 +120,9 @@ def read_photos(sources, o, workers, max_unreadable, device=None): # DataLoaders
     if is_stream(sources[0]): return stream_dls(as_stream(sources), o.valid and as_stream([o.valid]), min(o.pictures or 0, EPOCH), **given)
     source = sources[0] if len(sources) == 1 and not o.skip else [f for s in sources for f in find_photos(s) if not set(f.parts) & set(o.skip)]
     dls = colorization_dls(source, seed=o.seed, dl_type=None if device else ResumableDL, **given)
-    print(count_photos(dls), flush=True)
-    if advice := few_photos(len(set(dls.train_ds.items)), o.From): print(advice, flush=True)
+    n = len(set(dls.train_ds.items))
+    print(f'{n} photos train, {len(dls.valid_ds)} validate; left out: {len(dls.grey)} grey and {len(dls.unreadable)} unreadable', flush=True)
+    if advice := few_photos(n, o.From): print(advice, flush=True)
     found = len(dls.train_ds) + len(dls.valid_ds) + len(dls.grey) + len(dls.unreadable)
     check_readable(dls.unreadable, found, max_unreadable, complain)
     return dls
@@ -195,7 +196,6 @@ def run_recipe(sources, out, options, until, **guards)->int: # exit code
         return 0
     if o.recipe != 'pix2pix': chosen_stages(o)
     if o.recipe == 'full': check_imagenet()
-    draw_into_files()
     make_folder(out)
     from colorize_nb.files import alone_in
     quiet = redirect_stdout(io.StringIO()) if rank else nullcontext()    # the first of several processes speaks for all
@@ -231,12 +231,12 @@ def train(
     gan:Annotated[str, OneOf(('vanilla', 'lsgan', 'hinge', 'none'))]=None, # with pix2pix: adversarial loss, vanilla, lsgan, hinge or none; default: vanilla
     l1:Annotated[float, Between(0, 10_000)]=None, # with pix2pix: weight of the L1 loss; default: 100
     ema:Annotated[float, Between(0, 0.99999)]=None, # with pix2pix: decay of the moving average of the weights, which is what is saved; 0 for none; default: 0.999
-    precision:Precision='auto',
-    seed:Seed=42,
-    workers:Workers=None,
-    save_every:SaveEvery=10.,
-    skip_bad:SkipBad=0,
-    max_unreadable:MaxUnreadable=0.1,
+    precision:Annotated[str, OneOf(('auto', 'fp32', 'bf16', 'fp16'))]='auto', # fp32, bf16, fp16, or auto: the fastest that the device has
+    seed:Annotated[int, Between(0, 2**32 - 1)]=42, # of everything random
+    workers:Annotated[int, Between(0, 256)]=None, # processes that read photos; default: one per core, at most 16
+    save_every:Annotated[float, Between(0, 1440)]=10., # minutes between checkpoints in an epoch; after each epoch there is one anyway, and the last two stay until training is done
+    skip_bad:Annotated[int, Between(0, 100_000)]=0, # leave out so many batches whose predictions are not finite; the next one ends training
+    max_unreadable:Annotated[float, Between(0, 1)]=0.1, # the largest fraction of the photos that may be unreadable
 )->int: # exit code: 0, or 128 + the signal that stopped it
     "Train on photos of your own. Ctrl-C ends it early and keeps what was learnt; the same command goes on"
     sources, own = [*map(str, [source] if isinstance(source, (str, Path)) else source)], dict(size=size, bs=bs, lr=lr, nf=nf, gan=gan, l1=l1, ema=ema, valid=valid)

@@ -13,27 +13,17 @@ import math
 import numpy as np
 import random
 import torch
-import torch.nn.functional as F
 from PIL import Image, ImageOps
-from fastai.vision.all import DataBlock, DataLoaders, ItemTransform, PILImage, RandTransform, Tensor, TensorImage, Transform
+from fastai.vision.all import DataBlock, DataLoaders, ItemTransform, PILImage, RandTransform, Tensor, Transform
 from fastai.vision.all import TensorImageBW, TensorImageBase, TransformBlock, defaults, delegates, dispatch, parallel, plot_top_losses
 from functools import partial
 from io import BytesIO
 from pathlib import Path
 from ..color import net_to_rgb, rgb_to_lab
-from .cache import PhotoCache
 from ..photos.find import find_photos
 from ..photos.photo import MIN_COLOR, open_photo, read_photo
 from ..sheets import show_triplets
 from ..gamut import bytes_to_net
-
-# %% ../../nbs/course/02_data.batches.ipynb #e6e8b1f0
-def _crop_pixels(x, side, left, top, size):
-    "The square of `x` (3,h,w) with this `side`, resized to `size`; `left` and `top` are shares of the room around it"
-    left = round(left*(x.shape[-1] - side))
-    top = round(top*(x.shape[-2] - side))
-    x = x[None, :, top:top+side, left:left+side]
-    return F.interpolate(x, (size, size), mode='bicubic', antialias=True)[0]
 
 # %% ../../nbs/course/02_data.batches.ipynb #e21fb4a4
 class RandomCropFlip(RandTransform):
@@ -57,9 +47,6 @@ class RandomCropFlip(RandTransform):
         x, y = self.x*(im.width - side), self.y*(im.height - side)
         im = im.resize((self.size, self.size), Image.BICUBIC, box=(x, y, x + side, y + side), reducing_gap=2.)
         return PILImage(ImageOps.mirror(im) if self.flip else im)
-    def encodes(self, im:TensorImage):
-        x = _crop_pixels(im.as_subclass(Tensor), round(self.scale*min(im.shape[-2:])), self.x, self.y, self.size)
-        return TensorImage(x.flip(-1) if self.flip else x)
 
 # %% ../../nbs/course/02_data.batches.ipynb #34854860
 class TensorL(TensorImageBW):
@@ -133,7 +120,7 @@ class ReadPhoto(Transform):
 def PhotoBlock(
     size:int, # side of the square that a photo becomes, pixels
     min_scale:float=0.8, # smallest random square, as a fraction of the shorter side
-    read=None, # file name -> picture, such as a `PhotoCache`; default: `read_photo`, no larger than needed
+    read=None, # file name -> picture; default: `read_photo`, no larger than needed
 )->TransformBlock:
     "Turn photo files into batches of `(L, ab)`"
     return TransformBlock(type_tfms=ReadPhoto(read or partial(read_photo, min_side=math.ceil(size/min_scale))), item_tfms=RandomCropFlip(size, min_scale),
@@ -150,7 +137,6 @@ def colorization_dls(
     min_scale:float=0.8, # smallest random square, as a fraction of the shorter side
     min_chroma:float=MIN_COLOR['train'], # photos with less colour than this (mean chroma, Lab units) are left out
     repeats:int=1, # how often a training photo appears in an epoch, each time cropped anew
-    cache=None, # a folder for a `PhotoCache`, so that each photo is decoded once; None: decode in every epoch
     **kwargs, # of fastai's `DataBlock.dataloaders`: `num_workers`, `device`, …
 )->DataLoaders: # L (bs,1,size,size) and ab (bs,2,size,size) in [-1,1]; `.grey` and `.unreadable` say what was left out
     "Photos as `DataLoaders` for colorization; `FileNotFoundError` or `ValueError` if there is nothing to train on"
@@ -158,8 +144,7 @@ def colorization_dls(
     if len(files) < 2: raise ValueError(f'only {len(files)} colour photo(s) in {source} '
                                         f'({len(grey)} grey, {len(unreadable)} unreadable): give at least 2')
     train, valid = split_photos(files, valid_pct, seed)
-    read = PhotoCache(files, math.ceil(size/min_scale), cache) if cache else None
-    block = DataBlock(PhotoBlock(size, min_scale, read), splitter=lambda _: (train*repeats, valid))
+    block = DataBlock(PhotoBlock(size, min_scale), splitter=lambda _: (train*repeats, valid))
     path = Path(source) if isinstance(source, (str, Path)) and Path(source).is_dir() else Path('.')
     dls = block.dataloaders(files, path=path, bs=min(bs, len(train)*repeats), **kwargs)
     dls.size, dls.grey, dls.unreadable = size, grey, unreadable

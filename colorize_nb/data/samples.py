@@ -24,8 +24,7 @@ def _shipped_photos():
     return dict(astronaut=data.astronaut(), chelsea=data.chelsea(), coffee=data.coffee(), rocket=data.rocket(),
                 motorcycle=data.stereo_motorcycle()[0], china=load_sample_image('china.jpg'), flower=load_sample_image('flower.jpg'))
 
-def _cache_folder(dest, name):
-    if dest is not None: return Path(dest)
+def _data_folder(name):
     from fastai.data.external import fastai_cfg
     return fastai_cfg().path('data')/name
 
@@ -38,7 +37,7 @@ def sample_photos(
     dest=None, # folder to write to; default: `colorize_nb_photos` in fastai's data folder
 )->Path: # the folder, with seven JPEG files
     "Write the photographs that scikit-image and scikit-learn ship into a folder; nothing is downloaded"
-    dest = _cache_folder(dest, 'colorize_nb_photos')
+    dest = Path(dest or _data_folder('colorize_nb_photos'))
     dest.mkdir(parents=True, exist_ok=True)
     for name, img in _shipped_photos().items():
         _save_jpeg(img, dest/f'{name}.jpg')
@@ -60,11 +59,10 @@ def sample(
 
 # %% ../../nbs/reference/11_data.samples.ipynb #f42e66a8
 def sample_tiles(
-    dest=None, # folder to write to; default: `colorize_nb_tiles_{size}` in fastai's data folder
     size:int=160, # side of a tile, pixels
-)->Path: # the folder, with `train/` and `valid/` inside
+)->Path: # `colorize_nb_tiles_{size}` in fastai's data folder, with `train/` and `valid/` inside
     "Cut `sample_photos` into tiles that do not overlap; every fifth goes to `valid/`, the others to `train/`"
-    dest = _cache_folder(dest, f'colorize_nb_tiles_{size}')
+    dest = _data_folder(f'colorize_nb_tiles_{size}')
     i = 0
     for d in ('train', 'valid'): (dest/d).mkdir(parents=True, exist_ok=True)
     for name, img in _shipped_photos().items():

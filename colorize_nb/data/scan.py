@@ -18,7 +18,6 @@ from pathlib import Path
 from PIL import Image, ImageOps
 from zipfile import BadZipFile
 from .batches import mean_chroma
-from .cache import cache_key
 from ..errors import ColorizeError
 from ..files import whole
 from ..photos.find import find_photos
@@ -45,7 +44,8 @@ def scan(
     wif=None, # called when one of them begins
 )->tuple: # mean chroma (n,), hashes (n,)
     "`photo_stats` of all, once; again if one has changed since, or if what was kept is damaged"
-    key = cache_key(files, 64)
+    about = [(str(o), o.stat().st_size, o.stat().st_mtime_ns) for o in (Path(f).resolve() for f in files)]
+    key = hashlib.sha256(repr(about).encode()).hexdigest()
     with suppress(OSError, EOFError, KeyError, ValueError, RuntimeError, BadZipFile), np.load(cache) as seen:
         if seen['key'] == key: return seen['chroma'], seen['hashes']
     try:
@@ -82,11 +82,10 @@ def check_readable(
     n:int, # photos in all
     max_unreadable:float=0.1, # the largest fraction that may be unreadable
     say=print, # takes a line about each
-    shown:int=20, # so many are listed
 ):
     "List the photos that can't be read; `ValueError` if they are too many"
-    for o in unreadable[:shown]: say(f'left out, cannot be read: {str(o)!r}')
-    if len(unreadable) > shown: say(f'left out, cannot be read: {len(unreadable) - shown} more')
+    for o in unreadable[:20]: say(f'left out, cannot be read: {str(o)!r}')
+    if len(unreadable) > 20: say(f'left out, cannot be read: {len(unreadable) - 20} more')
     if len(unreadable) > max_unreadable*n: raise ValueError(f'{len(unreadable)} of {n} photos cannot be read, more than the {100*max_unreadable:g}% that may be (--max-unreadable)')
 
 # %% ../../nbs/reference/16_data.scan.ipynb #e8e71835

@@ -41,32 +41,18 @@ def _head(ci, nf)->nn.Sequential: # (B,ci,H,W) -> logits (B,1,H,W)
 
 # %% ../../nbs/reference/10_models.perceptual.ipynb #a1d99f0e
 class FeatureDiscriminator(nn.Module):
-    "Judges patches by what a frozen classifier sees in them (after Sauer et al. 2021); conditional, for it sees L and ab as one picture"
+    "Judges places by what a frozen classifier saw there (after Sauer et al. 2021); conditional, for it saw L and ab as one picture"
     def __init__(self,
-        net:EfficientNetLite0=None, # default: trained on ImageNet
+        channels:tuple=(24, 40, 112, 320), # of the classifier's last feature maps, which it reads; default: EfficientNet-Lite0's
         nf:int=64, # filters of the heads
     ):
         super().__init__()
-        net = load_imagenet(EfficientNetLite0()) if net is None else net
-        self.frozen = [net.eval().requires_grad_(False)]  # in a list, it is none of this module's parameters: not trained, not saved
-        self.heads = nn.ModuleList(_head(c, nf) for c in (24, 40, 112, 320))  # channels of the last four feature maps
-
-    def _apply(self, fn, recurse=True):
-        "The classifier follows the heads to their device"
-        self.frozen[0]._apply(fn, recurse)
-        return super()._apply(fn, recurse)
+        self.heads = nn.ModuleList(_head(c, nf) for c in channels)
 
     def forward(self,
-        L:Tensor, # (B,1,H,W) in [-1,1]
-        ab:Tensor, # (B,2,H,W) in [-1,1]
-    )->Tensor: # (B,N) logits, of all places at all four resolutions
+        feats:list, # feature maps of the classifier, (B,C,h,w) each
+    )->Tensor: # (B,N) logits, of all places at all resolutions
         "Real or fake, place by place"
-        return self.logits(self.frozen[0]((visible(L, ab)*2 - 1).contiguous(memory_format=torch.channels_last)))
-
-    def logits(self,
-        feats:list, # feature maps of its classifier, which has looked already
-    )->Tensor: # (B,N)
-        "The heads alone"
         return torch.cat([h(f).flatten(1) for h,f in zip(self.heads, feats[-len(self.heads):])], 1)
 
 # %% ../../nbs/reference/10_models.perceptual.ipynb #f8d9aac3

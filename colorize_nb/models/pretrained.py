@@ -140,13 +140,11 @@ class DecoderBlock(nn.Module):
         ci:int, # channels in
         skip:int, # channels of the skip connection, 0 without one
         co:int, # channels out
-        norm:str='group', # see `norm_layer`
-        dropout:float=0., # probability of zeroing a value
     ):
         super().__init__()
         layers = []
-        for c in (ci+skip, co): layers += [nn.Conv2d(c, co, 3, padding=1, bias=norm=='none'), norm_layer(norm, co), nn.ReLU(inplace=True)]
-        self.layers = nn.Sequential(*layers, *([nn.Dropout(dropout)] if dropout else []))
+        for c in (ci+skip, co): layers += [nn.Conv2d(c, co, 3, padding=1, bias=False), norm_layer('group', co), nn.ReLU(inplace=True)]
+        self.layers = nn.Sequential(*layers)
 
     def forward(self,
         x:Tensor, # (B,ci,H,W)
@@ -181,16 +179,14 @@ class PretrainedUNet(FreezeBN):
     "A U-Net whose left side is an image classifier: lightness in, colour out, predicted at half resolution"
     def __init__(self,
         decoder:tuple=(256,128,96,64), # channels of the decoder's blocks; each doubles the resolution, from stride 32
-        norm:str='group', # of the decoder, see `norm_layer`
-        dropout:float=0., # on the first two blocks of the decoder: noise
         freeze_bn:bool=True, # keep the encoder's batch norm in eval mode?
     ):
         super().__init__()
-        self.config = dict(decoder=tuple(decoder), norm=norm, dropout=dropout, freeze_bn=freeze_bn)
+        self.config = dict(decoder=tuple(decoder), freeze_bn=freeze_bn)
         self.encoder, self.decoder = EfficientNetLite0(), nn.ModuleList()
         chs = self.encoder.channels
         for i,(ci,co) in enumerate(zip([chs[32], *decoder], decoder)):
-            self.decoder.append(DecoderBlock(ci, chs.get(16//2**i, 0), co, norm, dropout*(i<2)))
+            self.decoder.append(DecoderBlock(ci, chs.get(16//2**i, 0), co))
         self.head = nn.Conv2d(decoder[-1], 2, 3, padding=1)
         nn.init.normal_(self.head.weight, 0., 0.001)
         nn.init.zeros_(self.head.bias)

@@ -12,7 +12,6 @@ import hashlib
 import numpy as np
 import os
 import random
-import re
 import time
 import torch
 from contextlib import contextmanager, suppress
@@ -22,7 +21,7 @@ from ..data.resumable import ResumableDL
 from ..errors import one_line, out_of_memory
 from ..files import read_whole
 from .adversary import Adversary, StatefulCallback
-from .learner import ColorLearner
+from .learner import ColorLearner, as_plain
 
 # %% ../../nbs/reference/40_training.checkpoint.ipynb #a6d10c25
 def rng_state()->dict:
@@ -38,20 +37,10 @@ def set_rng_state(state):
     torch.set_rng_state(state['torch'].cpu())
     if state['cuda'] and torch.cuda.is_available(): torch.cuda.set_rng_state_all([o.cpu() for o in state['cuda']])
 
-# %% ../../nbs/reference/40_training.checkpoint.ipynb #db3e25a9
-def plain(o):
-    "Tensors and NumPy's numbers in (lists of) lists as Python's"
-    return [plain(x) for x in o] if isinstance(o, (list, tuple, L)) else float(o) if isinstance(o, (Tensor, np.generic)) else o
-
 # %% ../../nbs/reference/40_training.checkpoint.ipynb #bba61e79
 class NotFinite(ValueError):
     "Training has gone wrong; the message says where"
-    def __init__(self,
-        why:str, # one line
-    ):
-        super().__init__(why)
-        self.why = why
-    def __str__(self): return self.why  # fastai puts its own words into `args`
+    def __str__(self): return self.args[0].rpartition('\n\t')[2]  # fastai puts words of its own before it
 
 # %% ../../nbs/reference/40_training.checkpoint.ipynb #cadb9f30
 def finite(o)->bool:
@@ -68,12 +57,11 @@ class Checkpoint(StatefulCallback):
     resuming = False                        # is what is loaded where training goes on?
     def __init__(self,
         every:float=600., # seconds between two checkpoints in an epoch
-        keep:int=2, # the last so many stay
         seed:int=42, # of the photos' order and crops
         settings:dict=None, # simple values that must be the same when training goes on, such as the size of the photos
     ):
-        self.every, self.keep = every, keep
-        self.seed, self.settings = seed, settings or {}
+        self.every, self.seed = every, seed
+        self.settings = settings or {}
         self.begin()
     def begin(self):
         self.at, self.rows = (0, 0), []     # epochs and batches done; rows of the table
@@ -102,7 +90,7 @@ class Checkpoint(StatefulCallback):
     def after_train(self): self.go_on()
     def after_epoch(self):
         self.at = (self.epoch + 1, 0)
-        self.rows.append(plain(self.recorder.log))
+        self.rows.append(as_plain(self.recorder.log))
         self.save()
     def after_cancel_fit(self): self.save()
     def after_fit(self): self.spent, self.began = self.minutes, None
@@ -115,7 +103,7 @@ class Checkpoint(StatefulCallback):
 @patch
 def state_dict(self:Checkpoint):
     recorder = self.learn.recorder
-    drawn = {k: plain(getattr(recorder, k, [])) for k in ('losses', 'lrs', 'iters', 'values')}
+    drawn = as_plain({k: getattr(recorder, k, []) for k in ('lrs', 'iters', 'values')} | dict(losses=[float(o) for o in getattr(recorder, 'losses', [])]))
     place = {k: getattr(self.learn, k, 0) for k in ('pct_train', 'train_iter')}
     return dict(place, curves=drawn, smooth=(recorder.smooth_loss.count, float(recorder.smooth_loss.val)), rows=self.rows, at=self.at, rng=rng_state(),
                 legs=self.legs, minutes=self.minutes, settings=self.settings)
@@ -152,13 +140,13 @@ def save(self:Checkpoint):
         raise NotFinite(f'weights that are not finite after epoch {epoch + (batch > 0)}, batch {batch or len(self.dls.train)}; the checkpoints before it stay')
     self.learn.save(f'checkpoint_{epoch:05}_{batch:07}', sha256=True)
     self.saved = time.monotonic()
-    _leave_newest(self.learn, self.keep)
+    _leave_newest(self.learn, 2)
 
 # %% ../../nbs/reference/40_training.checkpoint.ipynb #e457ee7f
 @patch
 def checkpoints(self:ColorLearner)->list: # paths, oldest first
     "List the files of a `Checkpoint`"
-    return sorted(o for o in (self.path/self.model_dir).glob('checkpoint_*.pth') if re.fullmatch(r'checkpoint_\d{5,}_\d{7,}\.pth', o.name))
+    return sorted((self.path/self.model_dir).glob('checkpoint_[0-9]*_[0-9]*[0-9].pth'))
 
 @patch
 def resume(self:ColorLearner,
@@ -183,10 +171,9 @@ def forget_checkpoints(self:ColorLearner):
 
 def _leave_newest(learn, n):
     "Delete all checkpoints but the newest `n`, and an empty folder; files of other names stay"
-    stay, folder = [o.name for o in learn.checkpoints()[::-1][:n]], learn.path/learn.model_dir
-    for o in folder.glob('*checkpoint_*'):
-        ours = re.fullmatch(r'\.?(checkpoint_\d{5,}_\d{7,}\.pth)(\.sha256|\..*part)?', o.name)
-        if ours and ours[1] not in stay: o.unlink(missing_ok=True)
+    folder = learn.path/learn.model_dir
+    for o in learn.checkpoints()[:-n or None]:
+        for f in (o.with_name(f'{o.name}.sha256'), o): f.unlink(missing_ok=True)
     if folder.is_dir() and not any(folder.iterdir()): folder.rmdir()
 
 # %% ../../nbs/reference/40_training.checkpoint.ipynb #a6d10c41
@@ -238,23 +225,20 @@ def naming_file(file, checkpoint):
 def resumable_fit(
     learn:ColorLearner, # untrained, with DataLoaders of `dl_type=ResumableDL`
     fit, # trains it: `fit(learn)`
-    finish=None, # writes its results: `finish(learn)`; then the checkpoints are deleted. None: they stay
+    finish, # writes its results: `finish(learn)`; then the checkpoints are deleted
     settings:dict=None, # simple values that must be the same when training goes on; its photos are added
     every:float=600., # seconds between two checkpoints in an epoch
     seed:int=42, # of the photos' order and crops
     skip_bad:int=0, # so many batches whose predictions are not finite may be left out
-    resume:bool=True, # go on from the newest whole checkpoint, if there is one
     say=print, # takes a line about files that are passed over, and batches that are left out
 ): # what `finish` returned
     "Train so that it can be cut off at any moment: check, save, go on where it was, and clean up when its results are written"
     names = names_hash((*learn.dls.train_ds.items, *learn.dls.valid_ds.items))
     learn.add_cbs([Checkpoint(every, seed=seed, settings=dict(settings or {}, photos=names)), StopIfNotFinite(skip_bad)])
-    if resume and (file := learn.resume(say)): print(f'goes on from {file}', flush=True)
-    else: file = None
+    if file := learn.resume(say): print(f'goes on from {file}', flush=True)
     with naming_file(file, learn.checkpoint):
         fit(learn)
         if skipped := learn.stop_if_not_finite.skipped: say(f'{skipped} batches were left out, their predictions were not finite')
-        if finish is None: return
         res = finish(learn)
     if learn.checkpoint.at == (learn.n_epoch, 0): learn.forget_checkpoints()
     return res

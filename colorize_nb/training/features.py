@@ -68,7 +68,7 @@ def adamw(
 class FeatureAdversary(Adversary):
     "An `Adversary` whose D reads what the first of the `Classifiers` saw, in the batches that are its turn (after Sauer et al. 2021)"
     def __init__(self,
-        D:FeatureDiscriminator=None, # default: one on EfficientNet-Lite0
+        D:FeatureDiscriminator=None, # default: for EfficientNet-Lite0
         weight:float=0.02, # of the adversarial term in the generator's loss
         warm:int=100, # batches until the full weight
         **kwargs # of `Adversary`
@@ -82,13 +82,13 @@ class FeatureAdversary(Adversary):
     def after_pred(self):
         if self.idle: return
         self.D.requires_grad_(True)
-        real, fake = self.D.logits(self.classifiers.true), self.D.logits([o.detach() for o in self.classifiers.seen])  # (B,N)
+        real, fake = self.D(self.classifiers.true), self.D([o.detach() for o in self.classifiers.seen])  # (B,N)
         self.step(2*self.gan.d_loss(real, fake))       # the hinge loss, not halved
         self.record(d_real=self.gan.prob(real), d_fake=self.gan.prob(fake))
 
     def after_loss(self):
         if self.idle: return
         self.D.requires_grad_(False)
-        g = self.gan.g_loss(self.D.logits(self.classifiers.seen))
+        g = self.gan.g_loss(self.D(self.classifiers.seen))
         self.record(gan=g)
         self.learn.loss_grad = self.loss_grad + self.weight*min(1, len(self.history['gan'])/self.warm)*g

@@ -92,14 +92,11 @@ class GANLoss:
         return self._f.prob(_f32(logits))
 
 # %% ../../nbs/course/06_training.losses.ipynb #smol0002
-class SmoothL1(nn.Module):
+class SmoothL1(nn.SmoothL1Loss):
     "L1 that is quadratic below `beta`: small errors, which are noise, pull less (Huber 1964)"
     def __init__(self,
         beta:float=0.1, # where the line begins, ab / 110: 0.1 is 11 Lab units
-    ):
-        super().__init__()
-        self.beta = beta
-        self.reduction = 'mean'
+    ): super().__init__(beta=beta)
 
     def forward(self,
         pred:Tensor, # predicted ab (B,2,H,W) in [-1,1]
@@ -107,4 +104,4 @@ class SmoothL1(nn.Module):
         *_, # more targets, such as the photos' own L
     )->Tensor: # scalar; (B,2,H,W) if `reduction` is 'none'
         "The loss"
-        return F.smooth_l1_loss(pred, targ, beta=self.beta, reduction=self.reduction).contiguous()
+        return super().forward(pred, targ).contiguous()

@@ -14,7 +14,8 @@ from fastai.learner import format_time
 from fastai.vision.all import Callback, CancelFitException, CSVLogger, Path, num_distrib, pd
 from ..files import whole
 from .adversary import StatefulCallback
-from .checkpoint import Checkpoint, plain
+from .checkpoint import Checkpoint
+from .learner import as_plain
 
 # %% ../../nbs/reference/43_training.progress.ipynb #04dd0764
 class EpochLog(StatefulCallback):
@@ -32,7 +33,7 @@ class EpochLog(StatefulCallback):
         if self.training: self.seen += len(self.yb[0])*max(1, num_distrib())   # the other processes' as well
     def after_epoch(self):
         minutes = self.minutes + getattr(getattr(self.learn, 'checkpoint', None), 'minutes', 0)
-        table = dict(zip(self.recorder.metric_names[1:-1], plain(self.recorder.log[1:])))  # without the epoch's number and its time
+        table = dict(zip(self.recorder.metric_names[1:-1], as_plain(self.recorder.log[1:])))  # without the epoch's number and its time
         self.rows.append(dict(stage=self.stage, pictures=self.seen, minutes=round(minutes, 2), lr=self.opt.hypers[-1]['lr'], **table))
         text = pd.DataFrame(self.rows).to_csv(index=False, lineterminator='\n')
         with whole(self.file) as f: f.write(text.encode())

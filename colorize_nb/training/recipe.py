@@ -6,7 +6,7 @@ Docs: https://colorize-nb.github.io/colorize_nb/reference/training.recipe.html.m
 
 # %% auto #0
 __all__ = ['FULL', 'FINETUNE', 'EPOCH', 'Stage', 'rate', 'StageRate', 'scaled', 'left', 'three_groups', 'recipe_learner',
-           'epochs', 'follow', 'forget', 'settle', 'trained_network', 'quarter_network', 'strength', 'train_recipe']
+           'epochs', 'follow', 'settle', 'trained_network', 'strength', 'train_recipe']
 
 # %% ../../nbs/reference/44_training.recipe.ipynb #4008e33a
 import json
@@ -15,7 +15,7 @@ import random
 import torch
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
-from fastai.vision.all import Callback, GradientClip, L, Path, default_device, rank_distrib, set_seed
+from fastai.vision.all import Callback, GradientClip, L, Path, default_device, nn, rank_distrib, set_seed
 from ..data.aged import aged_dls
 from ..errors import ColorizeError
 from ..evaluation.folder import evaluate_files
@@ -23,7 +23,7 @@ from ..evaluation.metrics import Colorfulness, PSNR
 from ..files import whole
 from ..inference.colorizer import Colorizer
 from ..inference.weights import build_model, find_weights, read_weights, save_model
-from ..models.perceptual import FeatureDiscriminator, load_lite
+from ..models.perceptual import load_lite
 from ..models.quarter import QuarterUNet, scale_chroma
 from .callbacks import DevicePrecision, EMA, best_precision
 from .checkpoint import Checkpoint, StopIfNotFinite, names_hash, naming_file
@@ -119,7 +119,7 @@ def recipe_learner(
     **kwargs # of fastai's `Learner`
 )->ColorLearner: # with all that a stage may ask for
     "The learner of the recipe: its callbacks are all there, a `Stage` says what they weigh"
-    look = [o := Classifiers(nets), Perceptual(), FeatureAdversary(FeatureDiscriminator(o.nets[0]))] if looks else []
+    look = [Classifiers(nets), Perceptual(), FeatureAdversary()] if looks else []
     cbs = [*look, EMA(), GradientClip(1.), *L(cbs)]
     if precision != 'fp32': cbs.append(DevicePrecision(precision))
     return ColorLearner(dls, G.to(memory_format=torch.channels_last), loss_func=SmoothL1(), opt_func=adamw, splitter=three_groups, wd_bn_bias=True,
@@ -176,10 +176,7 @@ def follow(
         save_model(learn.ema.averaged, stage.size, learn.path/f'{stage.name}.safetensors', half=True)
     return True
 
-def forget(
-    learn, # trained, with a `Checkpoint`
-    stages # of `Stage`
-):
+def _forget(learn, stages):
     "Delete the checkpoints of all stages"
     for o in (*(f'models/{s.name}' for s in stages), 'models'):
         learn.model_dir = Path(o)
@@ -202,19 +199,14 @@ def settle(
     return precision
 
 def trained_network(
-    start:str|Path # weights, as for `find_weights`; 'default': those in the package
+    start:str|Path, # weights, as for `find_weights`; 'default': those in the package
+    kind:type=nn.Module, # what it must be
 )->tuple: # a network that learns, its file
-    "The network of a file of weights, as for `find_weights` ('default': those in the package), to be trained on"
+    "The network of a file of weights, to be trained on; a `ColorizeError` if it is not of that kind"
     file = find_weights(None if start == 'default' and not Path(start).exists() else start)
-    return build_model(*read_weights(file), file).requires_grad_(True), file
-
-def quarter_network(
-    start:str|Path, # as for `trained_network`
-)->QuarterUNet:
-    "The same, if the recipe can train it; a `ColorizeError` if not"
-    G, file = trained_network(start)
-    if not isinstance(G, QuarterUNet): raise ColorizeError(f'{file} holds a {type(G).__name__}, the recipe trains a QuarterUNet')
-    return G
+    G = build_model(*read_weights(file), file).requires_grad_(True)
+    if not isinstance(G, kind): raise ColorizeError(f'{file} holds a {type(G).__name__}, the recipe trains a {kind.__name__}')
+    return G, file
 
 # %% ../../nbs/reference/44_training.recipe.ipynb #str00002
 def strength(
@@ -251,7 +243,7 @@ def train_recipe(
     train, held = ({k: o for k,o in sets.items() if o} for sets in (train, held))
     device, sizes = torch.device(default_device()), {k: len(o) for k,o in train.items()}
     set_seed(seed)
-    G = quarter_network(start) if start else QuarterUNet.from_imagenet()
+    G = trained_network(start, QuarterUNet)[0] if start else QuarterUNet.from_imagenet()
     if (n := sum(sizes.values())) < 20: raise ValueError(f'only {n} colour photos: the recipe needs 20')
     print(f'{n} colour photos train, {sum(map(len, held.values()))} are held out', flush=True)
     few = [f for o in held.values() for f in random.Random(seed).sample(o, min(len(o), max(1, looked_at//len(held))))]
@@ -267,5 +259,5 @@ def train_recipe(
         scale_chroma(model, factor := strength(Colorizer(model, size), few))
         print(f'strength of the colours: {factor:g}', flush=True)
     save_model(model, size, out, half=True)
-    if done: forget(learn, stages)
+    if done: _forget(learn, stages)
     return few if done else None
