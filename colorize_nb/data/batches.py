@@ -27,7 +27,7 @@ from ..photos.photo import MIN_COLOR, open_photo, read_photo
 from ..sheets import show_triplets
 from ..gamut import bytes_to_net
 
-# %% ../../nbs/course/02_data.batches.ipynb #e6e8b1f0
+# %% ../../nbs/course/02_data.batches.ipynb #e21fb4a4
 def _crop_pixels(x, side, left, top, size):
     "The square of `x` (3,h,w) with this `side`, resized to `size`; `left` and `top` are shares of the room around it"
     left = round(left*(x.shape[-1] - side))
@@ -35,7 +35,6 @@ def _crop_pixels(x, side, left, top, size):
     x = x[None, :, top:top+side, left:left+side]
     return F.interpolate(x, (size, size), mode='bicubic', antialias=True)[0]
 
-# %% ../../nbs/course/02_data.batches.ipynb #e21fb4a4
 class RandomCropFlip(RandTransform):
     "A random square of the picture, mirrored half of the time, resized to `size`; for validation the middle square"
     split_idx = None
