@@ -249,6 +249,20 @@ def test_slider_is_dragged(kind, width, reader):
     actions.perform()
     assert int(bar.get_attribute('value')) > 85 and max(halves(slider)) < 1
 
+@pytest.mark.parametrize('width', [WIDE, NARROW])
+def test_belief_map_answers_keys_clicks_and_choice(width, reader):
+    reader.open('course/models.patchgan.html', width)
+    figure = 'figure:has([role=application])'
+    def says(): return reader.find(f'{figure} output').text
+    reader.find('[role=application]').send_keys(Keys.ARROW_DOWN, Keys.ARROW_DOWN, Keys.ARROW_LEFT)
+    assert says().startswith('belief in row 17, column 14:')
+    reader.press('[role=application] .panel:last-child')
+    assert says().startswith('belief in row 15, column 15:')
+    real = says()
+    reader.find(f'{figure} select').send_keys('brown')
+    assert says() != real
+    assert reader.js(f'[...document.querySelectorAll("{figure} [data-of]")].filter(o => o.style.visibility == "visible").map(o => o.alt)') == ['the photo, brown', 'what D believes, brown']
+
 @pytest.fixture
 def trying(docs, reader):
     "The home page after a click on its button"
