@@ -249,6 +249,24 @@ def test_slider_is_dragged(kind, width, reader):
     actions.perform()
     assert int(bar.get_attribute('value')) > 85 and max(halves(slider)) < 1
 
+@pytest.mark.parametrize('width', [WIDE, NARROW])
+def test_belief_map_answers_keys_clicks_and_choice(width, reader):
+    reader.open('course/models.patchgan.html', width)
+    figure = 'figure:has([role=application])'
+    def says(): return reader.find(f'{figure} output').text
+    reader.find('[role=application]').send_keys(Keys.ARROW_DOWN, Keys.ARROW_DOWN, Keys.ARROW_LEFT)
+    assert says().startswith('belief in row 17, column 14:')
+    panel = reader.find('[role=application] .panel:last-child')
+    reader.browser.execute_script('arguments[0].scrollIntoView({block: "center", behavior: "instant"})', panel)
+    actions = ActionBuilder(reader.browser)
+    actions.pointer_action.move_to(panel, int(panel.size['width']*.2), int(-panel.size['height']*.2)).click()
+    actions.perform()
+    real = says()
+    assert real.startswith('belief in row 8, column 21:')
+    reader.find(f'{figure} select').send_keys('brown')
+    assert says() != real
+    assert reader.js(f'[...document.querySelectorAll("{figure} [data-of]")].filter(o => o.style.visibility == "visible").map(o => o.dataset.of)') == ['1', '1'], 'another picture is shown'
+
 @pytest.fixture
 def trying(docs, reader):
     "The home page after a click on its button"

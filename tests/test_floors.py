@@ -60,7 +60,7 @@ def lines(source): return len(source.splitlines())
 @pytest.mark.parametrize('nb', CHAPTERS, ids=lambda o: o.stem)
 def test_chapters_stay_short(nb):
     cells, course = code_cells(nb), nb in COURSE
-    assert len(cells) <= (45 if course else 60), f'{len(cells)} code cells: one idea a chapter'
+    assert len(cells) <= (35 if course else 60), f'{len(cells)} code cells: one idea a chapter'
     for o in cells: assert lines(o) <= (60 if re.search('^class ', o, re.M) else 25 if course else 40), f'a cell of {lines(o)} lines: {o[:60]}'  # a class is seen whole
 
 def sources():

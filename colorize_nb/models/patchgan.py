@@ -31,7 +31,6 @@ def _block(ci, co, norm='none', ks=4, stride=2):
     conv = nn.Conv2d(ci, co, ks, stride, padding=ks//4, bias=norm == 'none')
     return nn.Sequential(conv, norm_layer(norm, co), nn.LeakyReLU(0.2))
 
-# %% ../../nbs/course/05_models.patchgan.ipynb #e051d38a
 _HALVINGS = {1:0, 16:1, 70:3, 286:5}
 
 def _chain(patch, ci, nf, norm)->nn.Sequential: # (B,ci,H,W) -> (B,1,h,w); no norm in its first and last layer

@@ -31,7 +31,6 @@ class TorchOptim(OptimWrapper):
     @property
     def hypers(self): return [_Hypers(h, group, self.bwd_map) for h,group in zip(super().hypers, self.opt.param_groups)]
 
-# %% ../../nbs/course/07_training.adversary.ipynb #580d0779
 def paper_adam(
     params, # parameters, or lists of them (fastai's parameter groups)
     lr:float=2e-4, # learning rate

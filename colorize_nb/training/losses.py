@@ -18,7 +18,6 @@ def _f32(x):
     x = x.as_subclass(Tensor)
     return x if x.dtype == torch.float64 else x.float()
 
-# %% ../../nbs/course/06_training.losses.ipynb #424eadf0
 class WeightedL1(nn.Module):
     "Take λ‖y − G(x)‖₁, averaged: equation (3) of pix2pix times the λ of equation (4)"
     def __init__(self,
@@ -54,7 +53,6 @@ class _LSGAN:
     def gen(x): return (x - 1)**2
     def prob(x): return x.clamp(0, 1)
 
-# %% ../../nbs/course/06_training.losses.ipynb #4da0ce2d
 class _Hinge:
     "No loss beyond a margin of 1 (Lim and Ye 2017); G follows the logit itself"
     def real(x): return F.relu(1 - x)
@@ -76,11 +74,11 @@ class GANLoss:
         real_logits:Tensor, # logits of (x, y), any shape
         fake_logits:Tensor, # logits of (x, G(x)), any shape
     )->Tensor: # scalar, at least float32
-        "Tell what D minimizes, halved as in section 3.3; for 'vanilla' −½ of equation (1) or (2)"
+        "Average what D minimizes, halved as in section 3.3; for 'vanilla' −½ of equation (1) or (2)"
         return 0.5*(self._f.real(_f32(real_logits)).mean() + self._f.fake(_f32(fake_logits)).mean())
 
     def g_loss(self, fake_logits:Tensor)->Tensor:
-        "Tell what G minimizes beside λ·L1, from logits of (x, G(x)); for 'vanilla' the mean of −log D(x, G(x)), section 3.3"
+        "Average what G minimizes beside λ·L1, from logits of (x, G(x)); for 'vanilla' −log D(x, G(x)), section 3.3"
         return self._f.gen(_f32(fake_logits)).mean()
 
     def __repr__(self): return f'GANLoss({self.mode!r})'
@@ -88,7 +86,7 @@ class GANLoss:
     def prob(self,
         logits:Tensor, # any shape
     )->Tensor: # the same shape, in [0,1]
-        "Tell D's belief that a patch is real: a probability for 'vanilla' and 'lsgan', a monotone stand-in for 'hinge'"
+        "Turn logits into D's belief that a patch is real: a probability for 'vanilla' and 'lsgan', a monotone stand-in for 'hinge'"
         return self._f.prob(_f32(logits))
 
 # %% ../../nbs/course/06_training.losses.ipynb #smol0002
