@@ -27,7 +27,8 @@ from ..errors import ColorizeError, need
 # %% ../../nbs/reference/13_data.stream.ipynb #fc687d5f
 def tar_urls(source, commands)->list: # names and addresses
     "Tar files by a pattern or a list; a `ColorizeError` for an address that may run a program"
-    urls = need('webdataset', 'stream').shardlists.expand_urls(source) if isinstance(source, str) else [str(o) for o in L(source)]
+    expand = need('webdataset', 'stream').shardlists.expand_urls
+    urls = expand(source) if isinstance(source, str) else [str(o) for o in L(source)]
     for o in urls:
         kind = '' if Path(o).is_file() else o.partition(':')[0] if ':' in o else ''
         if kind not in ('', 'http', 'https', 'file') and not commands:

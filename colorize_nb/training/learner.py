@@ -139,8 +139,11 @@ def pix2pix_learner(
                         metrics=[l1, *(own[0].metrics if gan else ()), PSNR(), Colorfulness(), *L(metrics)], **{'opt_func': paper_adam, **kwargs})
 
 # %% ../../nbs/reference/48_training.learner.ipynb #33bcc358
-def thinned(xs, n:int=200)->list:
-    "Means of equally long pieces of a list, at most `n`"
+def thinned(
+    xs:list, # numbers
+    n:int=200, # so many means at most
+)->list: # numbers
+    "Means of equally long pieces of a list"
     k = -(-len(xs)//n) if xs else 1
     return [float(np.mean(xs[i:i+k])) for i in range(0, len(xs), k)]
 
