@@ -54,9 +54,9 @@ class Sessions:
         session.used = time.monotonic()
         return session, session.now
 
-    def leave(self, page:str):
+    def leave(self, request:gr.Request):
         "Note that a page was closed; its session ends after a while, unless it is opened again"
-        key = self.open.pop(page, None)
+        key = self.open.pop(request.session_hash, None)
         if session := self.all.get(key): session.used = time.monotonic()
         self._end_later(key, 60*self.keep)
 
@@ -73,9 +73,7 @@ class Sessions:
 # %% ../../nbs/reference/58_commands.page.ipynb #pag00012
 class Layout:
     "The parts of the page"
-    def __init__(self,
-        sessions:Sessions, # whose photos it shows
-    ):
+    def __init__(self, sessions:Sessions):
         self.sessions = sessions
         formats = ', '.join(o for o in FORMATS if o not in ('HEIF', 'MPO') or o == 'HEIF' and opens_heif())
         gr.HTML(f'''<h1>Colour photos</h1><p>They stay on the computer that serves this page, and are deleted {sessions.keep:g} minutes after it is closed.
@@ -141,10 +139,10 @@ class Gallery(Layout):
         res = {self.status: '', self.all: gr.update(visible=bool(session.pictures)), self.list: list_html(session), self.one: gr.update(visible=bool(o))}
         if not o: return res
         if colors is not None: res[self.colors] = colors
-        name = o.reference and o.reference.name
-        return res | {self.photo: photo_html(o), self.recolor: gr.update(visible=not o.result), self.dots: dots_html(o), self.points: f'<img src="{url_of(o.small)}" alt="" draggable="false">',
-                      self.strength: o.saturation, self.seen: o.seen, self.looks: o.look, self.no_reference: gr.update(visible=bool(name)),
-                      self.reference: gr.update(label=f'Reference: {name}' if name else 'Choose a reference photo')}
+        strength, size, look, file = o.settings.values()
+        return res | {self.photo: photo_html(o), self.recolor: gr.update(visible=not o.result), self.dots: dots_html(o),
+                      self.points: f'<img src="{url_of(o.small)}" alt="" draggable="false">', self.strength: strength, self.seen: size, self.looks: look,
+                      self.no_reference: gr.update(visible=bool(file)), self.reference: gr.update(label=f'Reference: {file.name}' if file else 'Choose a reference photo')}
 
     def take(self, files:list, key:str):
         "Take photos in, one by one; those that can't be read are named, the others are shown as they are done"
@@ -198,8 +196,8 @@ class Page(Gallery):
     def settings(self, strength:float, seen:int, look:str, key:str)->dict:
         "Colour the photo with other settings, if they are still the last ones when their turn comes"
         session, o = self.now(key)
-        new = session.wanted = dict(saturation=clamped(strength, *STRENGTH), seen=int(clamped(seen, *SEEN[:2], self.sessions.colorizer.size)), look=look)
-        self.do(lambda: session.color(o, **new) if session.wanted is new else None)
+        new = session.wanted = dict(saturation=clamped(strength, *STRENGTH), size=int(clamped(seen, *SEEN[:2], self.sessions.colorizer.size)), look=look)
+        self.do(lambda: session.set(o, **new) if session.wanted is new else None)
         return {k: v for k,v in self.show(session).items() if k not in (self.strength, self.seen, self.looks)}  # which may have moved on; the browser clamps them itself
 
     def use_for_all(self, key:str):
@@ -210,7 +208,7 @@ class Page(Gallery):
         for i,p in enumerate(others):
             if p not in session.pictures: continue
             yield {self.status: f'Colouring {i + 1} of {len(others)}: {html.escape(p.file.name)}'}
-            self.do(session.color, p, **session.own)
+            self.do(session.color, p, settings=session.own)
             yield {self.list: list_html(session)}
         yield self.show(session)
 
@@ -239,11 +237,10 @@ class Page(Gallery):
         on(self.points.select, self.point)
         on(self.colors.select, self.hint)
         on(self.use.click, self.pick, self.own)
-        def refer(session, o, file): session.color(o, reference=file)
+        def refer(session, o, file=None): session.set(o, reference=file)
         for o,f in ((self.reference, refer), (self.opens, Session.open_hints)): on(o.upload, partial(self.opened, f), o)
         changes = {self.undo: Session.undo, self.another: Session.another, self.remove: Session.remove,
-                   self.no_reference: partial(Session.color, reference=None), self.recolor: partial(Session.color, recolor=True)}
+                   self.no_reference: refer, self.recolor: partial(Session.color, recolor=True)}
         for o,f in changes.items(): on(o.click, partial(self.change, f))
         blocks.load(self.come, gr.Textbox(visible=False), self.outputs, js=KEY, show_progress='hidden', api_visibility='private')
-        def leave(request:gr.Request): self.sessions.leave(request.session_hash)
-        blocks.unload(leave)
+        blocks.unload(self.sessions.leave)

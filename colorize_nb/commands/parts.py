@@ -18,29 +18,25 @@ CSS = '''
 .before-after img, #points img {display: block; width: 100%; height: auto; margin: 0; border-radius: 6px}
 .before-after img + img {position: absolute; inset: 0; height: 100%; clip-path: inset(0 0 0 var(--at))}
 .before-after input {position: absolute; inset: 0; width: 100%; height: 100%; margin: 0; opacity: 0; cursor: ew-resize; touch-action: pan-y}
-.before-after:has(input)::after {content: ''; position: absolute; top: 0; bottom: 0; left: var(--at); width: 2px; background: #fff}
-.before-after::after {box-shadow: 0 0 3px #000; pointer-events: none}
-.before-after:focus-within {outline: 3px solid var(--color-accent)}
+.before-after:has(input)::after {content: ''; position: absolute; inset: 0 auto 0 var(--at); width: 2px; background: #fff; box-shadow: 0 0 3px #000; pointer-events: none}
 .swatches, .list {display: flex; flex-wrap: wrap; gap: 8px; padding: 4px 0}
 .swatches button {width: 40px; height: 40px; border-radius: 6px; border: 2px solid var(--border-color-primary); cursor: pointer}
 .list button {width: 104px; height: 78px; padding: 0; border-radius: 6px; border: 3px solid transparent; overflow: hidden; cursor: pointer}
 .list img {width: 100%; height: 100%; object-fit: cover; margin: 0}
 .list [aria-current=true] {border-color: var(--color-accent)}
-.swatches button:focus-visible, .list button:focus-visible {outline: 3px solid var(--color-accent)}
+.before-after:focus-within, .swatches button:focus-visible, .list button:focus-visible, #points :focus-visible {outline: 3px solid var(--color-accent)}
 .save {display: inline-block; margin-top: 8px; padding: 8px 20px; border-radius: 6px; font-weight: 600; text-decoration: none !important}
 .save {background: var(--button-primary-background-fill); color: var(--button-primary-text-color) !important}
 .save + .save {margin-left: 8px; background: var(--button-secondary-background-fill); color: var(--button-secondary-text-color) !important}
 #where {position: relative; gap: 0; overflow: hidden}
 #points img {cursor: crosshair; user-select: none}
 body:has(#kind :checked:not([value=point])) #points img {touch-action: none}
-#points :focus-visible {outline: 3px solid var(--color-accent)}
 #dots {position: absolute; inset: 0; pointer-events: none}
 #dots svg {position: absolute; width: 100%; height: 100%; filter: drop-shadow(0 0 1px #000)}
 #dots path {fill: none; stroke-width: 8px; stroke-linecap: round; stroke-linejoin: round; vector-effect: non-scaling-stroke}
 #dots path:not([stroke]) {stroke: #fff; stroke-width: 13px}
 #where .html-container, #dots, #points {padding: 0 !important}
 #zip {display: none !important}
-#kind label {margin-left: 8px; white-space: nowrap}
 @media (max-width: 600px) {.list button {width: 72px; height: 54px}}
 '''
 CLICKED = '''element.addEventListener('click', e => {
@@ -79,8 +75,8 @@ def url_of(file)->str:
     "Where the page finds a file"
     return f'/gradio_api/file={quote(str(file))}'
 
-RADIO = '<label><input type="radio" name="kind" value="{0}" {1}> {0}</label>'
-KINDS = f'Hints: draw a {RADIO.format("point", "checked")}{RADIO.format("stroke", "")}{RADIO.format("box", "")}, then choose a colour'
+RADIO = ' <label style="white-space: nowrap"><input type="radio" name="kind" value="{0}" {1}> {0}</label> &nbsp;'
+KINDS = f'Hints: draw a {RADIO.format("point", "checked")}{RADIO.format("stroke", "")}{RADIO.format("box", "")} and choose a colour'
 
 LINE = '''<input type="range" value="50" aria-label="The line between before and after"
     oninput="this.parentNode.style.setProperty('--at', this.value + '%')">'''

@@ -8,7 +8,6 @@ Docs: https://colorize-nb.github.io/colorize_nb/reference/inference.session.html
 __all__ = ['Session']
 
 # %% ../../nbs/reference/27_inference.session.ipynb #vst00004
-import math
 import shutil
 import tempfile
 import zipfile
@@ -27,6 +26,12 @@ from ..photos.photo import Photo
 
 # %% ../../nbs/reference/27_inference.session.ipynb #vst00009
 MAX_PIXELS = 50_000_000  # of a photo on the page
+STRENGTH, SEEN = (0, 3, 1.), (64, 512, None)  # least, most and own value of saturation and size
+
+def clamped(value, least, most, own):
+    "A number within bounds, or its own value if it is none"
+    try: return max(least, min(most, float(value)))
+    except (TypeError, ValueError): return own
 
 def read_limited(
     file:Path, # from a visitor, called as the visitor calls it
@@ -39,14 +44,6 @@ def read_limited(
         if not isinstance(e.__cause__, Image.DecompressionBombError): raise
     raise ColorizeError(f'cannot take {file.name}: a photo on this page is limited to {MAX_PIXELS//10**6} megapixels')
 
-# %% ../../nbs/reference/27_inference.session.ipynb #vst0003a
-STRENGTH, SEEN = (0, 3, 1.), (64, 512, None)  # least, most and own value
-
-def clamped(value, least, most, own):
-    "A number within bounds, or its own value if it is none"
-    try: return min(max(float(value), least), most) if math.isfinite(float(value)) else own
-    except (TypeError, ValueError): return own
-
 # %% ../../nbs/reference/27_inference.session.ipynb #vst00017
 SHOWN = '.jpg', '.jpeg', '.png', '.webp'  # what browsers show
 
@@ -55,16 +52,13 @@ class Picture:
     "A photo of a session, and how it is coloured"
     file:Path # the photo, called as the visitor calls it, in a folder of its own
     size:tuple # (width, height), pixels
-    seen:int # short side of what the network sees, pixels
-    saturation:float=1. # strength of the colours
+    settings:dict # saturation, size, look, and reference: a file, or None
     recolor:bool=False # colour it though it has colours already
     outcome:Outcome=None # of `color_photo`
     before:Path=None # the photo as a browser shows it, JPEG
     after:Path=None # the coloured photo, likewise
     small:Path=None # the same, for clicking at and for the list
     hints_file:Path=None # a hints file that says how it was coloured
-    look:str='natural' # see `LOOKS`
-    reference:Path=None # a photo whose colours are taken
     hints:list=field(default_factory=list) # dictionaries, see `read_hint`
     drawn:list=field(default_factory=list) # the hints of another colouring, likewise
     turn:int=0 # which of the other colourings, 0: none
@@ -76,17 +70,12 @@ class Picture:
         "The coloured photo"
         return self.outcome.results[0] if self.outcome.status == 'coloured' else None
 
-    @property
-    def settings(self)->dict:
-        "What other photos can be coloured with, too"
-        return {k: getattr(self, k) for k in ('saturation', 'seen', 'look', 'reference')}
-
     def show(self, folder:Path):
         "Write what a browser shows of the result into a folder"
-        img = Image.open(self.result or self.before).convert('RGB')
+        file = self.result or self.before
+        img = Image.open(file).convert('RGB')
         img.info.clear()
-        if not self.result: self.after = self.before
-        else: self.after = self.result if self.result.suffix.lower() in SHOWN else save_photo(img, folder/'after.jpg', 95)
+        self.after = file if file.suffix.lower() in SHOWN else save_photo(img, folder/'after.jpg', 95)
         k = max(1, max(self.size)/1024)
         img = img.resize([max(round(n/k), 1) for n in self.size], Image.Resampling.BICUBIC, reducing_gap=2)
         self.small = save_photo(img, folder/'small.jpg', 92)
@@ -102,7 +91,7 @@ class Session:
         self.folder = Path(tempfile.mkdtemp(dir=folder))
         self.pictures = []
         self.now = None # the `Picture` that is looked at
-        self.own = dict(seen=min(colorizer.size, 512), saturation=1.) # how the next photo is coloured
+        self.own = dict(saturation=1., size=min(colorizer.size, 512), look='natural', reference=None) # how the next photo is coloured
         self.used = 0. # when it was, `time.monotonic`
         self.clicked, self.wanted = None, None # the last point, as `choose` takes it; the last settings
         self._small = None, None # a picture, and a small copy of its photo
@@ -115,7 +104,7 @@ class Session:
             photo = read_limited(kept)
             rgb, ours = photo.rgb(0, photo.size[1]), is_ours(kept)
             before = save_photo(rgb.convert('L') if ours else rgb, folder/'before.jpg', 95)
-            o = Picture(kept, photo.size, before=before, **self.own)
+            o = Picture(kept, photo.size, self.own, before=before)
             self.open_hints(o, kept) if ours else self.color(o)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
@@ -128,18 +117,17 @@ class Session:
         "Colour a photo with its hints and settings, of which some may be new (`ColorizeError` if it can't be; then all is as before)"
         before, folder = dict(vars(o)), Path(tempfile.mkdtemp(dir=o.file.parent))
         vars(o).update(new)
-        options = dict(saturation=o.saturation, size=o.seen, hints=o.drawn + o.hints, recolor=o.recolor, look=o.look)
+        options = o.settings | dict(hints=o.drawn + o.hints, recolor=o.recolor)
         try:
-            if o.reference: options['reference'] = self.colorizer.read_reference(read_limited(o.reference), o.seen)
+            if file := options['reference']: options['reference'] = self.colorizer.read_reference(read_limited(file), options['size'])
             todo = plan([o.file], folder, **options)
             if not (says := ''.join(todo.wrong)):
                 o.outcome = color_photo(self.colorizer, o.file, todo.outcomes[0].results, settings_of(self.colorizer, **options), **options)
                 says = o.outcome.says
             if says: raise ColorizeError(says.replace(str(o.file), o.file.name))
             o.show(folder)
-            more = dict(reference=o.reference.name) if o.reference else {}
-            o.hints_file = save_hints(folder/f'{o.file.stem}.hints.json', options['hints'], o.size, saturation=o.saturation, size=o.seen, look=o.look,
-                                weights=self.colorizer.fingerprint, **more)
+            said = o.settings | dict(reference=file and file.name, weights=self.colorizer.fingerprint)
+            o.hints_file = save_hints(folder/f'{o.file.stem}.hints.json', options['hints'], o.size, **said)
         except BaseException:
             vars(o).update(before)
             shutil.rmtree(folder, ignore_errors=True)
@@ -147,6 +135,10 @@ class Session:
         if o.last: shutil.rmtree(o.last, ignore_errors=True)
         o.last = before['small'] and before['small'].parent
         return o
+
+    def set(self, o:Picture, **settings)->Picture:
+        "Colour a photo with other settings"
+        return self.color(o, settings=o.settings | settings)
 
     def remove(self, o:Picture):
         "Delete a photo and what was made of it"
@@ -195,10 +187,10 @@ def open_hints(self:Session, o:Picture, file:Path)->Picture:
     except ColorizeError as e: raise ColorizeError(str(e).replace(str(file), file.name)) from None
     of, name = (said['width'], said['height']), said.get('reference', '')
     if of != o.size: raise ColorizeError(f'the hints of {file.name} are for a photo of {of[0]} x {of[1]} pixels, {o.file.name} has {o.size[0]} x {o.size[1]}')
-    self.color(o, hints=[as_dict(*read_hint(h, of)) for h in said['hints']], drawn=[], turn=0, place=None, recolor=True,
-               saturation=clamped(said.get('saturation'), *STRENGTH), seen=int(clamped(said.get('size'), *SEEN[:2], self.colorizer.size)),
-               look=said.get('look', 'natural'), reference=o.reference if name else None)
-    if name and not o.reference: o.outcome.notes.append(f'made with a reference photo{f", {name}" if "." in name else ""}: choose it as well')
+    settings = dict(saturation=clamped(said.get('saturation'), *STRENGTH), size=int(clamped(said.get('size'), *SEEN[:2], self.colorizer.size)),
+                    look=said.get('look', 'natural'), reference=o.settings['reference'] if name else None)
+    self.color(o, hints=[as_dict(*read_hint(h, of)) for h in said['hints']], drawn=[], turn=0, place=None, recolor=True, settings=settings)
+    if name and not settings['reference']: o.outcome.notes.append(f'made with a reference photo{f", {name}" if "." in name else ""}: choose it as well')
     return o
 
 # %% ../../nbs/reference/27_inference.session.ipynb #6e8d66f1
