@@ -54,6 +54,14 @@ class Sessions:
         session.used = time.monotonic()
         return session, session.now
 
+    def do(self, f, *args, **kwargs):
+        "Call a function when it is its turn; what it cannot do is said on the page, in one line"
+        try: return self.turns.submit(f, *args, **kwargs).result()
+        except (ValueError, OSError, MemoryError, RuntimeError) as e:
+            if isinstance(e, RuntimeError) and not out_of_memory(e): raise
+            says = 'out of memory: a smaller photo needs less' if out_of_memory(e) else one_line(e)
+            raise gr.Error(html.escape(says), duration=None, print_exception=False) from None
+
     def leave(self, request:gr.Request):
         "Note that a page was closed; its session ends after a while, unless it is opened again"
         key = self.open.pop(request.session_hash, None)
@@ -125,13 +133,13 @@ class Layout:
 # %% ../../nbs/reference/58_commands.page.ipynb #pag00014
 class Gallery(Layout):
     "Photos come in, and are shown"
-    def do(self, f, *args, **kwargs):
-        "Call a function when it is its turn; what it cannot do is said on the page, in one line"
-        try: return self.sessions.turns.submit(f, *args, **kwargs).result()
-        except (ValueError, OSError, MemoryError, RuntimeError) as e:
-            if isinstance(e, RuntimeError) and not out_of_memory(e): raise
-            says = 'out of memory: a smaller photo needs less' if out_of_memory(e) else one_line(e)
-            raise gr.Error(html.escape(says), duration=None, print_exception=False) from None
+    def now(self, key:str)->tuple: return self.sessions.do(self.sessions.now, key)
+
+    def change(self, f, key:str, *args)->dict:
+        "Do something to the photo that is looked at"
+        session, o = self.now(key)
+        self.sessions.do(f, session, o, *args)
+        return self.show(session)
 
     def show(self, session:Session, colors:str=None)->dict:
         "What the parts show of a session and of the photo that is looked at; `colors` are new ones to choose from"
@@ -152,7 +160,7 @@ class Gallery(Layout):
             taken = [Path(shutil.move(o, Path(tempfile.mkdtemp(dir=batch))/Path(o).name)) for o in dict.fromkeys(files)]
             for i,file in enumerate(taken):
                 yield self.show(session) | {self.files: None, self.status: f'Colouring {i + 1} of {len(taken)}: {html.escape(file.name)}'}
-                try: self.do(session.add, file)
+                try: self.sessions.do(session.add, file)
                 except gr.Error as e: gr.Warning(e.message, duration=None, title='Left out')
                 if self.sessions.all.get(key) is not session: return
         yield self.show(session, '' if session.now is not before else None)
@@ -181,14 +189,6 @@ class Gallery(Layout):
 # %% ../../nbs/reference/58_commands.page.ipynb #pag00015
 class Page(Gallery):
     "The page: the photo that is looked at can be changed"
-    def now(self, key:str)->tuple: return self.do(self.sessions.now, key)
-
-    def change(self, f, key:str, *args)->dict:
-        "Do something to the photo that is looked at"
-        session, o = self.now(key)
-        self.do(f, session, o, *args)
-        return self.show(session)
-
     def opened(self, f, files:list, key:str)->dict:
         "Do something to the photo with a file that was chosen"
         return self.change(f, key, Path(shutil.move(files[0], tempfile.mkdtemp(dir=self.now(key)[0].folder))))
@@ -197,7 +197,7 @@ class Page(Gallery):
         "Colour the photo with other settings, if they are still the last ones when their turn comes"
         session, o = self.now(key)
         new = session.wanted = dict(saturation=clamped(strength, *STRENGTH), size=int(clamped(seen, *SEEN[:2], self.sessions.colorizer.size)), look=look)
-        self.do(lambda: session.set(o, **new) if session.wanted is new else None)
+        self.sessions.do(lambda: session.set(o, **new) if session.wanted is new else None)
         return {k: v for k,v in self.show(session).items() if k not in (self.strength, self.seen, self.looks)}  # which may have moved on; the browser clamps them itself
 
     def use_for_all(self, key:str):
@@ -208,7 +208,7 @@ class Page(Gallery):
         for i,p in enumerate(others):
             if p not in session.pictures: continue
             yield {self.status: f'Colouring {i + 1} of {len(others)}: {html.escape(p.file.name)}'}
-            self.do(session.color, p, settings=session.own)
+            self.sessions.do(session.color, p, settings=session.own)
             yield {self.list: list_html(session)}
         yield self.show(session)
 
@@ -216,12 +216,12 @@ class Page(Gallery):
         "Offer colours for a place, if it is still the last one that was chosen when its turn comes"
         session, o = self.now(key)
         at = session.clicked = event.at
-        found = self.do(lambda: session.choose(o, at, event.kind) if session.clicked is at else None)
+        found = self.sessions.do(lambda: session.choose(o, at, event.kind) if session.clicked is at else None)
         return {self.dots: dots_html(o), self.colors: colors_html(*found)} if found and session.now is o else gr.skip()
 
     def hint(self, key:str, event:gr.EventData)->dict: return self.change(Session.hint, key, event.value)
     def pick(self, color:str, key:str)->dict: return self.change(Session.hint, key, color)
-    def save_all(self, key:str)->str: return str(self.do(self.now(key)[0].zipped))
+    def save_all(self, key:str)->str: return str(self.sessions.do(self.now(key)[0].zipped))
 
     def wire(self, blocks:gr.Blocks):
         "Say which function belongs to which event"

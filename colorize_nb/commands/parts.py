@@ -39,6 +39,8 @@ body:has(#kind :checked:not([value=point])) #points img {touch-action: none}
 #zip {display: none !important}
 @media (max-width: 600px) {.list button {width: 72px; height: 54px}}
 '''
+
+# %% ../../nbs/reference/57_commands.parts.ipynb #prt0000a
 CLICKED = '''element.addEventListener('click', e => {
   const b = e.target.closest('button[data-value]')
   if (b) trigger('select', {value: b.dataset.value})
@@ -53,9 +55,8 @@ const go = (x, y) => {
   document.querySelector('#dots path:last-child').setAttribute('d', d)
 }
 const point = e => {const r = element.querySelector('img').getBoundingClientRect(); go((e.clientX - r.x)/r.width, (e.clientY - r.y)/r.height)}
-const begin = () => {path = [cursor]}
 const end = () => {trigger('select', {kind: path.length > 1 ? kind() : 'point', at: path}); path = null}
-element.onpointerdown = e => {if (e.target.tagName == 'IMG') {path = null; e.target.setPointerCapture(e.pointerId); point(e); begin()}}
+element.onpointerdown = e => {if (e.target.tagName == 'IMG') {path = null; e.target.setPointerCapture(e.pointerId); point(e); path = [cursor]}}
 element.onpointermove = e => path && e.buttons && point(e)
 element.onpointerup = e => path && end()
 element.onpointercancel = e => {path = null}
@@ -64,22 +65,22 @@ element.onkeydown = e => {
   if (!step) return
   e.preventDefault()
   go(cursor[0] + step[0], cursor[1] + step[1])
-  if (e.key == 'Enter' && (path || begin() || kind() == 'point')) end()
+  if (e.key == 'Enter') path || kind() == 'point' ? (path ||= [cursor], end()) : path = [cursor]
 }
 Object.assign(element, {tabIndex: 0, role: 'application', ariaLabel: 'Place of the hint: arrow keys move, Enter chooses, and begins and ends a stroke or a box'})'''
 SAVE = "() => document.querySelector('#zip').click()"
 KEY = "() => [sessionStorage.colorize ||= [...crypto.getRandomValues(new Uint8Array(16))].map(o => o.toString(16).padStart(2, '0')).join('')]"
-
-# %% ../../nbs/reference/57_commands.parts.ipynb #prt00008
-def url_of(file)->str:
-    "Where the page finds a file"
-    return f'/gradio_api/file={quote(str(file))}'
 
 RADIO = ' <label style="white-space: nowrap"><input type="radio" name="kind" value="{0}" {1}> {0}</label> &nbsp;'
 KINDS = f'Hints: draw a {RADIO.format("point", "checked")}{RADIO.format("stroke", "")}{RADIO.format("box", "")} and choose a colour'
 
 LINE = '''<input type="range" value="50" aria-label="The line between before and after"
     oninput="this.parentNode.style.setProperty('--at', this.value + '%')">'''
+
+# %% ../../nbs/reference/57_commands.parts.ipynb #prt00008
+def url_of(file)->str:
+    "Where the page finds a file"
+    return f'/gradio_api/file={quote(str(file))}'
 
 def photo_html(o)->str:
     "A photo of a `Session` before and after, and what is to be said of it"

@@ -92,7 +92,6 @@ class Session:
         self.pictures = []
         self.now = None # the `Picture` that is looked at
         self.own = dict(saturation=1., size=min(colorizer.size, 512), look='natural', reference=None) # how the next photo is coloured
-        self.used = 0. # when it was, `time.monotonic`
         self.clicked, self.wanted = None, None # the last point, as `choose` takes it; the last settings
         self._small = None, None # a picture, and a small copy of its photo
 
@@ -136,14 +135,9 @@ class Session:
         o.last = before['small'] and before['small'].parent
         return o
 
-    def set(self, o:Picture, **settings)->Picture:
-        "Colour a photo with other settings"
-        return self.color(o, settings=o.settings | settings)
-
     def remove(self, o:Picture):
         "Delete a photo and what was made of it"
-        i = self.pictures.index(o)
-        del self.pictures[i]
+        self.pictures.pop(i := self.pictures.index(o))
         shutil.rmtree(o.file.parent, ignore_errors=True)
         if self.now is o: self.now = next(iter(self.pictures[i:] or self.pictures[-1:]), None)
 
@@ -180,6 +174,11 @@ def undo(self:Session, o:Picture)->Picture:
     return self.color(o, hints=o.hints[:-1]) if o.hints else self.color(o, turn=0, drawn=[])
 
 # %% ../../nbs/reference/27_inference.session.ipynb #vst00044
+@patch
+def set(self:Session, o:Picture, **settings)->Picture:
+    "Colour a photo with other settings"
+    return self.color(o, settings=o.settings | settings)
+
 @patch
 def open_hints(self:Session, o:Picture, file:Path)->Picture:
     "Colour a photo with the hints and settings of a hints file or a result (`ColorizeError` if it is none, or of a photo of another size)"
