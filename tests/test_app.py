@@ -8,7 +8,7 @@ from urllib.request import urlopen
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
 from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.common.by import By
@@ -91,6 +91,19 @@ class Visitor:
     def point(self, x, y):
         self.click(self.all('#points img')[0], x, y)
         self.wait(lambda: self.all('#colors button'), 'no colours to choose from')
+    def draw(self, kind, *path):
+        "Draw a stroke or a box through parts of the width and the height of the photo"
+        self.js(f'document.querySelector("#kind [value={kind}]").click()')
+        img, chain = self.all('#points img')[0], ActionChains(self.browser, duration=20)
+        self.see(img)
+        for i,(x,y) in enumerate(path):
+            chain.move_to_element_with_offset(img, round((x - .5)*img.size['width']), round((y - .5)*img.size['height']))
+            if not i: chain.click_and_hold()
+        chain.release().perform()
+        self.wait(lambda: self.all('#colors button'), 'no colours to choose from')
+    def send(self, part, file):
+        "Choose a file for a button"
+        self.all(f'input[type=file]:has(+ #{part})')[0].send_keys(str(file))
     def choose_color(self):
         "Choose one of the other hues"
         self.wait(lambda: self.js('const o = [...document.querySelectorAll("#colors button")].at(-4); o?.click(); return !!o'), 'no colours to choose from')
@@ -155,6 +168,75 @@ def test_hint_changes_its_region_and_another_colouring_all(visitor, grey):
         before = visitor.changed('slider', before)
         seen.append(visitor.pixels())
     assert all(np.abs(o - px).mean() > 3 for o in seen[1:4]) and np.abs(seen[0] - px).max() == np.abs(seen[4] - px).max() == 0
+
+def saved(visitor, name):
+    "What the browser saves when somebody clicks on the link to a file"
+    (file := visitor.browser.downloads/name).unlink(missing_ok=True)
+    visitor.click(next(o for o in visitor.all('#slider .save') if o.get_attribute('download') == name))
+    return visitor.wait(lambda: file.exists() and file, f'{name} is not saved')
+
+def test_hints_are_saved_and_opened(visitor, grey, tmp_path):
+    visitor.add(grey('coffee'))
+    before = visitor.shown('slider')
+    for kind,path in (('stroke', [(.2, .35), (.15, .6), (.3, .85)]), ('box', [(.95, .95), (.8, .6)])):
+        visitor.draw(kind, *path)
+        visitor.choose_color()
+        before = visitor.changed('slider', before)
+    px, file = visitor.pixels(), shutil.copy(saved(visitor, 'coffee.hints.json'), tmp_path)
+    said, result = json.loads(Path(file).read_text()), shutil.copy(saved(visitor, 'coffee_colour.png'), tmp_path)
+    assert [o for h in said['hints'] for o in h if o != 'color'] == ['stroke', 'box'] and (said['width'], said['height'], said['look']) == (300, 200, 'natural')
+    assert 'hints=[{"stroke"' in mark_of(result)
+    for _ in range(2):
+        visitor.click(visitor.all('#undo')[0])
+        before = visitor.changed('slider', before)
+    assert np.abs(visitor.pixels() - px).max() > 20
+    (tmp_path/'broken.hints.json').write_text('{"version": 1,')
+    visitor.send('opens', tmp_path/'broken.hints.json')
+    visitor.wait(lambda: 'cannot use the hints of broken.hints.json: no JSON' in visitor.text('.toast-body'), 'nothing is said')
+    assert visitor.shown('slider') == before and str(tmp_path) not in visitor.text('.toast-body')
+    visitor.send('opens', file)
+    visitor.changed('slider', before)
+    assert np.array_equal(visitor.pixels(), px) and len(visitor.all('#dots [stroke]')) == 2
+    inside = 'const r = o => document.querySelector(o).getBoundingClientRect(), a = r("#points img"), b = r("#dots [stroke]"); return [(b.x - a.x)/a.width, (b.bottom - a.y)/a.height]'
+    assert np.allclose(visitor.js(inside), (.15, .85), atol=.02), 'the stroke lies where it was drawn'
+    visitor.drop(result)
+    visitor.wait(lambda: len(visitor.all('#list button')) == 2, 'the result does not come')
+    visitor.wait(lambda: 'coffee_colour.png' in visitor.text('#slider') and visitor.shown('slider'), 'it is not looked at')
+    assert np.abs(visitor.pixels() - px).mean() < 1 and len(visitor.all('#dots [stroke]')) == 2, 'a result brings its hints back'
+
+def test_look_and_reference(visitor, grey, tmp_path):
+    visitor.add(grey('coffee'))
+    px, before = visitor.pixels(), visitor.shown('slider')
+    visitor.all('#looks input')[0].send_keys(Keys.ARROW_DOWN, Keys.ENTER)
+    before = visitor.changed('slider', before)
+    warm = visitor.pixels()
+    assert (warm - px)[..., 2].mean() < -3, 'a warm look has less blue'
+    with Image.open(sample_photos()/'coffee.jpg') as img: ImageOps.mirror(img.resize((300, 200))).save(tmp_path/'cup.png')
+    visitor.send('reference', grey('chelsea'))
+    visitor.wait(lambda: 'the reference is a grey photo' in visitor.text('.toast-body'), 'nothing is said')
+    (tmp_path/'letter.jpg').write_text('Dear Sir or Madam')
+    visitor.send('reference', tmp_path/'letter.jpg')
+    visitor.wait(lambda: 'letter.jpg: not an image file' in visitor.text('.toast-body'), 'nothing is said')
+    assert visitor.shown('slider') == before
+    visitor.send('reference', tmp_path/'cup.png')
+    before = visitor.changed('slider', before)
+    visitor.wait(lambda: 'cup.png' in visitor.text('#reference'), 'which one is not said')
+    assert np.abs(visitor.pixels() - warm).mean() > 1
+    said, mark = json.loads(saved(visitor, 'coffee.hints.json').read_text()), mark_of(saved(visitor, 'coffee_colour.png'))
+    assert (said['look'], said['reference']) == ('warm', 'cup.png') and 'reference=' in mark and 'look=warm' in mark
+    visitor.click(visitor.all('#no_reference')[0])
+    visitor.changed('slider', before)
+    assert np.array_equal(visitor.pixels(), warm)
+
+def test_a_place_is_chosen_by_the_keyboard(visitor, grey):
+    visitor.add(grey('coffee'))
+    before = visitor.shown('slider')
+    visitor.js('document.querySelector("#kind [value=box]").click()')
+    pad = visitor.all('#points [role=application]')[0]
+    pad.send_keys(Keys.ARROW_LEFT*5, Keys.ENTER, Keys.ARROW_DOWN*5, Keys.ARROW_RIGHT*5, Keys.ENTER)
+    visitor.choose_color()
+    visitor.changed('slider', before)
+    assert np.allclose(json.loads(saved(visitor, 'coffee.hints.json').read_text())['hints'][0]['box'], [[120, 100], [150, 120]], atol=1)
 
 def test_strength_and_size(visitor, grey, tmp_path):
     visitor.add(grey('coffee'))
@@ -235,7 +317,7 @@ def test_a_page_loaded_anew_shows_what_was_there(visitor, grey):
     photos = visitor.wait(lambda: len(o := visitor.shown('list')) == 2 and o, 'no list')
     visitor.browser.refresh()
     visitor.wait(lambda: visitor.shown('list') == photos and visitor.shown('slider') == before, 'the photos are gone')
-    assert len(visitor.all('#dots i')) == 2, 'hint and point are there'
+    assert len(visitor.all('#dots path:not(:last-child)')) == 3, 'hint and place are there'
     visitor.click(visitor.all('#undo')[0])
     visitor.changed('slider', before)
 

@@ -65,11 +65,6 @@ class _Guard:
             await self.say(guarded, 404, b'This picture is gone.')
 
 # %% ../../nbs/reference/59_commands.app.ipynb #cap00018
-def _private_gradio(folder):
-    "Gradio, imported with its statistics off and with this folder for all its files"
-    os.environ.update(GRADIO_TEMP_DIR=str(folder), GRADIO_ANALYTICS_ENABLED='False', HF_HUB_DISABLE_TELEMETRY='1')
-    return need('gradio', 'app')
-
 def serve(
     colorizer, # a `Colorizer`
     folder:Path, # for uploads and results, private
@@ -78,29 +73,20 @@ def serve(
     password:str=None, # that others need; None: there are no others
     keep:float=5, # minutes that photos stay after their page was closed
 ): # Gradio's `Blocks`, running in a thread of its own
-    "Start the page; Gradio must not be imported before"
-    gr = _private_gradio(folder)
+    "Start the page; Gradio must not be imported before its settings are in the environment"
+    import gradio as gr
     from starlette.middleware import Middleware
     from colorize_nb.commands.page import MAX_MB, Page, Sessions
     theme = gr.themes.Default(font=['system-ui', 'sans-serif'], font_mono=['ui-monospace', 'monospace'])
     with gr.Blocks(title='colorize_nb', analytics_enabled=False, delete_cache=(600, 86_400), fill_width=True) as blocks:
         Page(Sessions(colorizer, folder, keep)).wire(blocks)
     blocks.queue(max_size=100, api_open=False)
-    guard = Middleware(_Guard, password=password)
     blocks.launch(server_name=host or '127.0.0.1', server_port=port, prevent_thread_lock=True, quiet=True, inbrowser=False, share=False, footer_links=[],
-                  max_file_size=f'{MAX_MB}mb', app_kwargs=dict(middleware=[guard], docs_url=None, redoc_url=None, openapi_url=None),
+                  max_file_size=f'{MAX_MB}mb', app_kwargs=dict(middleware=[Middleware(_Guard, password=password)], docs_url=None, redoc_url=None, openapi_url=None),
                   run_history=False, enable_monitoring=False, ssr_mode=False, pwa=False, mcp_server=False, theme=theme, css=CSS)
     return blocks
 
 # %% ../../nbs/reference/59_commands.app.ipynb #cap00019
-def _until_stopped():
-    "Wait for Ctrl-C, or for what ends a process in good order"
-    for o in ('SIGTERM', 'SIGHUP'):
-        if hasattr(signal, o): signal.signal(getattr(signal, o), signal.default_int_handler)
-    try:
-        while True: threading.Event().wait(3600)
-    except KeyboardInterrupt: pass
-
 def _check_free(host, port):
     "Raise a `ColorizeError` if a port is taken, or there is no such address here"
     for o,says in ((0, f'--host {host} is no address of this computer: 0.0.0.0 stands for all that it has'), (port or 0, f'port {port} is taken: choose another --port, or none')):
@@ -131,7 +117,8 @@ def colorize_app(
     password = '-'.join(secrets.token_hex(2) for _ in range(4)) if host else None
     with tempfile.TemporaryDirectory(prefix='colorize-app-', ignore_cleanup_errors=True) as folder:
         folder = Path(folder).resolve()
-        _private_gradio(folder)
+        os.environ.update(GRADIO_TEMP_DIR=str(folder), GRADIO_ANALYTICS_ENABLED='False', HF_HUB_DISABLE_TELEMETRY='1')
+        need('gradio', 'app')
         from colorize_nb.inference.colorizer import Colorizer
         blocks = serve(Colorizer.from_pretrained(weights, device=device), folder, port, host, password, keep)
         try:
@@ -140,6 +127,9 @@ def colorize_app(
             print(address, flush=True)
             if host: print(f'password: {password}', flush=True)
             if not no_browser: webbrowser.open(address)
-            _until_stopped()
+            for o in ('SIGTERM', 'SIGHUP'):
+                if hasattr(signal, o): signal.signal(getattr(signal, o), signal.default_int_handler)
+            while True: threading.Event().wait(3600)
+        except KeyboardInterrupt: pass
         finally: blocks.close(verbose=False)
     return 0

@@ -10,7 +10,6 @@ __all__ = ['Sessions', 'Page']
 # %% ../../nbs/reference/58_commands.page.ipynb #pag00004
 import gradio as gr
 import html
-import math
 import shutil
 import tempfile
 import threading
@@ -18,19 +17,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from .parts import CLICKED, KEY, POINTED, SAVE, colors_html, dots_html, list_html, photo_html, url_of
+from .parts import CLICKED, KEY, KINDS, POINTED, SAVE, colors_html, dots_html, list_html, photo_html, url_of
 from ..errors import ColorizeError, one_line, out_of_memory
-from ..inference.session import MAX_PIXELS, Session
+from ..inference.looks import LOOKS
+from ..inference.session import MAX_PIXELS, SEEN, STRENGTH, Session, clamped
 from ..photos.formats import FORMATS, opens_heif
 
 # %% ../../nbs/reference/58_commands.page.ipynb #pag00011
 MAX_MB = 64  # of an uploaded file
-STRENGTH, SEEN = (0, 3, 1.), (64, 512, None)  # least, most and own value of the sliders
-
-def _clamped(value, least, most, own):
-    "A number of a slider, or its own value if it is none"
-    try: return min(max(float(value), least), most) if math.isfinite(float(value)) else own
-    except (TypeError, ValueError): return own
 
 # %% ../../nbs/reference/58_commands.page.ipynb #pag00021
 class Sessions:
@@ -60,9 +54,17 @@ class Sessions:
         session.used = time.monotonic()
         return session, session.now
 
-    def leave(self, page:str):
+    def do(self, f, *args, **kwargs):
+        "Call a function when it is its turn; what it cannot do is said on the page, in one line"
+        try: return self.turns.submit(f, *args, **kwargs).result()
+        except (ValueError, OSError, MemoryError, RuntimeError) as e:
+            if isinstance(e, RuntimeError) and not out_of_memory(e): raise
+            says = 'out of memory: a smaller photo needs less' if out_of_memory(e) else one_line(e)
+            raise gr.Error(html.escape(says), duration=None, print_exception=False) from None
+
+    def leave(self, request:gr.Request):
         "Note that a page was closed; its session ends after a while, unless it is opened again"
-        key = self.open.pop(page, None)
+        key = self.open.pop(request.session_hash, None)
         if session := self.all.get(key): session.used = time.monotonic()
         self._end_later(key, 60*self.keep)
 
@@ -79,15 +81,14 @@ class Sessions:
 # %% ../../nbs/reference/58_commands.page.ipynb #pag00012
 class Layout:
     "The parts of the page"
-    def __init__(self,
-        sessions:Sessions, # whose photos it shows
-    ):
+    def __init__(self, sessions:Sessions):
         self.sessions = sessions
         formats = ', '.join(o for o in FORMATS if o not in ('HEIF', 'MPO') or o == 'HEIF' and opens_heif())
         gr.HTML(f'''<h1>Colour photos</h1><p>They stay on the computer that serves this page, and are deleted {sessions.keep:g} minutes after it is closed.
             {formats}; at most {MAX_MB} MB and {MAX_PIXELS//10**6} megapixels a photo.</p>''')
         self.files = gr.File(label='Drop photos here', file_count='multiple', height=140, elem_id='files')
-        gr.File.preprocess = lambda self, data: [o.path for o in data.root] if data else []  # Gradio's own leaves an empty file for each
+        def paths(self, data): return [o.path for o in getattr(data, 'root', [data]) if o]
+        gr.File.preprocess = gr.UploadButton.preprocess = paths  # Gradio's own leaves an empty file for each
         self.example = gr.Button('Try it with an example', size='sm', elem_id='example')
         self.status = gr.HTML(elem_id='status')
         with gr.Column(visible=False) as self.all: self.list = gr.HTML(js_on_load=CLICKED, elem_id='list')
@@ -96,7 +97,7 @@ class Layout:
             with gr.Column(scale=2, min_width=320): self.settings_side(sessions.colorizer)
         self.key = gr.State()
         self.outputs = [self.all, self.one, self.files, self.status, self.list, self.photo, self.recolor, self.points, self.dots, self.colors,
-                        self.strength, self.seen, self.key]
+                        self.strength, self.seen, self.looks, self.reference, self.no_reference, self.key]
 
     def photo_side(self):
         self.photo = gr.HTML(elem_id='slider')
@@ -109,8 +110,13 @@ class Layout:
     def settings_side(self, colorizer):
         self.strength = gr.Slider(*STRENGTH, step=.1, label='Strength', elem_id='strength')
         self.seen = gr.Slider(*SEEN[:2], min(colorizer.size, 512), step=16, label='Detail (pixels the network looks at)', elem_id='seen')
-        self.same = gr.Button('Use for all photos', size='sm', elem_id='same')
-        gr.Markdown('Hints: click a point, then a colour' if colorizer.takes_hints else 'The weights of this page take no hints.')
+        with gr.Row():
+            self.looks = gr.Dropdown(list(LOOKS), label='Look', filterable=False, min_width=120, elem_id='looks')
+            with gr.Column(min_width=160):
+                self.reference = gr.UploadButton(size='sm', visible=colorizer.takes_hints, elem_id='reference')
+                self.no_reference = gr.Button('No reference', size='sm', elem_id='no_reference')
+                self.same = gr.Button('Use for all photos', size='sm', elem_id='same')
+        gr.HTML(KINDS if colorizer.takes_hints else 'The weights of this page take no hints.', elem_id='kind')
         with gr.Column(visible=colorizer.takes_hints):
             with gr.Column(elem_id='where'):
                 self.points = gr.HTML(js_on_load=POINTED, elem_id='points')
@@ -120,18 +126,20 @@ class Layout:
                 self.own = gr.ColorPicker(label='Another colour', value='#3355cc', min_width=120)
                 self.use = gr.Button('Apply', min_width=80)
                 self.undo = gr.Button('Undo', min_width=80, elem_id='undo')
-            self.another = gr.Button('Another colouring', elem_id='another')
+            with gr.Row():
+                self.another = gr.Button('Another colouring', min_width=120, elem_id='another')
+                self.opens = gr.UploadButton('Open hints', min_width=120, elem_id='opens')
 
 # %% ../../nbs/reference/58_commands.page.ipynb #pag00014
 class Gallery(Layout):
     "Photos come in, and are shown"
-    def do(self, f, *args, **kwargs):
-        "Call a function when it is its turn; what it cannot do is said on the page, in one line"
-        try: return self.sessions.turns.submit(f, *args, **kwargs).result()
-        except (ValueError, OSError, MemoryError, RuntimeError) as e:
-            if isinstance(e, RuntimeError) and not out_of_memory(e): raise
-            says = 'out of memory: a smaller photo needs less' if out_of_memory(e) else one_line(e)
-            raise gr.Error(html.escape(says), duration=None, print_exception=False) from None
+    def now(self, key:str)->tuple: return self.sessions.do(self.sessions.now, key)
+
+    def change(self, f, key:str, *args)->dict:
+        "Do something to the photo that is looked at"
+        session, o = self.now(key)
+        self.sessions.do(f, session, o, *args)
+        return self.show(session)
 
     def show(self, session:Session, colors:str=None)->dict:
         "What the parts show of a session and of the photo that is looked at; `colors` are new ones to choose from"
@@ -139,8 +147,10 @@ class Gallery(Layout):
         res = {self.status: '', self.all: gr.update(visible=bool(session.pictures)), self.list: list_html(session), self.one: gr.update(visible=bool(o))}
         if not o: return res
         if colors is not None: res[self.colors] = colors
+        strength, size, look, file = o.settings.values()
         return res | {self.photo: photo_html(o), self.recolor: gr.update(visible=not o.result), self.dots: dots_html(o),
-                      self.points: f'<img src="{url_of(o.small)}" alt="click a point">', self.strength: o.saturation, self.seen: o.seen}
+                      self.points: f'<img src="{url_of(o.small)}" alt="" draggable="false">', self.strength: strength, self.seen: size, self.looks: look,
+                      self.no_reference: gr.update(visible=bool(file)), self.reference: gr.update(label=f'Reference: {file.name}' if file else 'Choose a reference photo')}
 
     def take(self, files:list, key:str):
         "Take photos in, one by one; those that can't be read are named, the others are shown as they are done"
@@ -150,7 +160,7 @@ class Gallery(Layout):
             taken = [Path(shutil.move(o, Path(tempfile.mkdtemp(dir=batch))/Path(o).name)) for o in dict.fromkeys(files)]
             for i,file in enumerate(taken):
                 yield self.show(session) | {self.files: None, self.status: f'Colouring {i + 1} of {len(taken)}: {html.escape(file.name)}'}
-                try: self.do(session.add, file)
+                try: self.sessions.do(session.add, file)
                 except gr.Error as e: gr.Warning(e.message, duration=None, title='Left out')
                 if self.sessions.all.get(key) is not session: return
         yield self.show(session, '' if session.now is not before else None)
@@ -179,43 +189,39 @@ class Gallery(Layout):
 # %% ../../nbs/reference/58_commands.page.ipynb #pag00015
 class Page(Gallery):
     "The page: the photo that is looked at can be changed"
-    def now(self, key:str)->tuple: return self.do(self.sessions.now, key)
+    def opened(self, f, files:list, key:str)->dict:
+        "Do something to the photo with a file that was chosen"
+        return self.change(f, key, Path(shutil.move(files[0], tempfile.mkdtemp(dir=self.now(key)[0].folder))))
 
-    def change(self, f, key:str, *args)->dict:
-        "Do something to the photo that is looked at"
-        session, o = self.now(key)
-        self.do(f, session, o, *args)
-        return self.show(session)
-
-    def settings(self, strength:float, seen:int, key:str)->dict:
+    def settings(self, strength:float, seen:int, look:str, key:str)->dict:
         "Colour the photo with other settings, if they are still the last ones when their turn comes"
         session, o = self.now(key)
-        new = session.wanted = dict(saturation=_clamped(strength, *STRENGTH), seen=int(_clamped(seen, *SEEN[:2], self.sessions.colorizer.size)))
-        self.do(lambda: session.color(o, **new) if session.wanted is new else None)
-        return {k: v for k,v in self.show(session).items() if k not in (self.strength, self.seen)}  # which may have moved on; the browser clamps them itself
+        new = session.wanted = dict(saturation=clamped(strength, *STRENGTH), size=int(clamped(seen, *SEEN[:2], self.sessions.colorizer.size)), look=look)
+        self.sessions.do(lambda: session.set(o, **new) if session.wanted is new else None)
+        return {k: v for k,v in self.show(session).items() if k not in (self.strength, self.seen, self.looks)}  # which may have moved on; the browser clamps them itself
 
     def use_for_all(self, key:str):
         "Colour all photos, and those to come, with the settings of the one that is looked at"
         session, o = self.now(key)
-        session.own = dict(saturation=o.saturation, seen=o.seen)
-        others = [p for p in session.pictures if p.result and dict(saturation=p.saturation, seen=p.seen) != session.own]
+        session.own = o.settings
+        others = [p for p in session.pictures if p.result and p.settings != session.own]
         for i,p in enumerate(others):
             if p not in session.pictures: continue
             yield {self.status: f'Colouring {i + 1} of {len(others)}: {html.escape(p.file.name)}'}
-            self.do(session.color, p, **session.own)
+            self.sessions.do(session.color, p, settings=session.own)
             yield {self.list: list_html(session)}
         yield self.show(session)
 
     def point(self, key:str, event:gr.EventData)->dict:
-        "Offer colours for a point, if it is still the last one that was clicked when its turn comes"
+        "Offer colours for a place, if it is still the last one that was chosen when its turn comes"
         session, o = self.now(key)
-        at = session.clicked = tuple(event.at)
-        found = self.do(lambda: session.choose(o, *at) if session.clicked is at else None)
+        at = session.clicked = event.at
+        found = self.sessions.do(lambda: session.choose(o, at, event.kind) if session.clicked is at else None)
         return {self.dots: dots_html(o), self.colors: colors_html(*found)} if found and session.now is o else gr.skip()
 
     def hint(self, key:str, event:gr.EventData)->dict: return self.change(Session.hint, key, event.value)
     def pick(self, color:str, key:str)->dict: return self.change(Session.hint, key, color)
-    def save_all(self, key:str)->str: return str(self.do(self.now(key)[0].zipped))
+    def save_all(self, key:str)->str: return str(self.sessions.do(self.now(key)[0].zipped))
 
     def wire(self, blocks:gr.Blocks):
         "Say which function belongs to which event"
@@ -226,12 +232,15 @@ class Page(Gallery):
         on(self.files.upload, self.take, self.files, show_progress='hidden')
         on(self.list.select, self.look)
         on(self.zip.click, self.save_all, outputs=self.zipped).success(None, js=SAVE)
-        for o in (self.strength, self.seen): on(o.input, self.settings, self.strength, self.seen, preprocess=False)
+        settings = self.strength, self.seen, self.looks
+        for o in settings: on(o.input, self.settings, *settings, preprocess=False)
         on(self.points.select, self.point)
         on(self.colors.select, self.hint)
         on(self.use.click, self.pick, self.own)
-        changes = {self.undo: Session.undo, self.another: Session.another, self.remove: Session.remove, self.recolor: partial(Session.color, recolor=True)}
+        def refer(session, o, file=None): session.set(o, reference=file)
+        for o,f in ((self.reference, refer), (self.opens, Session.open_hints)): on(o.upload, partial(self.opened, f), o)
+        changes = {self.undo: Session.undo, self.another: Session.another, self.remove: Session.remove,
+                   self.no_reference: refer, self.recolor: partial(Session.color, recolor=True)}
         for o,f in changes.items(): on(o.click, partial(self.change, f))
         blocks.load(self.come, gr.Textbox(visible=False), self.outputs, js=KEY, show_progress='hidden', api_visibility='private')
-        def leave(request:gr.Request): self.sessions.leave(request.session_hash)
-        blocks.unload(leave)
+        blocks.unload(self.sessions.leave)

@@ -18,42 +18,69 @@ CSS = '''
 .before-after img, #points img {display: block; width: 100%; height: auto; margin: 0; border-radius: 6px}
 .before-after img + img {position: absolute; inset: 0; height: 100%; clip-path: inset(0 0 0 var(--at))}
 .before-after input {position: absolute; inset: 0; width: 100%; height: 100%; margin: 0; opacity: 0; cursor: ew-resize; touch-action: pan-y}
-.before-after:has(input)::after {content: ''; position: absolute; top: 0; bottom: 0; left: var(--at); width: 2px; background: #fff}
-.before-after::after {box-shadow: 0 0 3px #000; pointer-events: none}
-.before-after:focus-within {outline: 3px solid var(--color-accent)}
+.before-after:has(input)::after {content: ''; position: absolute; inset: 0 auto 0 var(--at); width: 2px; background: #fff; box-shadow: 0 0 3px #000; pointer-events: none}
 .swatches, .list {display: flex; flex-wrap: wrap; gap: 8px; padding: 4px 0}
 .swatches button {width: 40px; height: 40px; border-radius: 6px; border: 2px solid var(--border-color-primary); cursor: pointer}
 .list button {width: 104px; height: 78px; padding: 0; border-radius: 6px; border: 3px solid transparent; overflow: hidden; cursor: pointer}
 .list img {width: 100%; height: 100%; object-fit: cover; margin: 0}
 .list [aria-current=true] {border-color: var(--color-accent)}
-.swatches button:focus-visible, .list button:focus-visible {outline: 3px solid var(--color-accent)}
+.before-after:focus-within, .swatches button:focus-visible, .list button:focus-visible, #points :focus-visible {outline: 3px solid var(--color-accent)}
 .save {display: inline-block; margin-top: 8px; padding: 8px 20px; border-radius: 6px; font-weight: 600; text-decoration: none !important}
 .save {background: var(--button-primary-background-fill); color: var(--button-primary-text-color) !important}
+.save + .save {margin-left: 8px; background: var(--button-secondary-background-fill); color: var(--button-secondary-text-color) !important}
 #where {position: relative; gap: 0; overflow: hidden}
-#points img {cursor: crosshair}
-#dots {position: absolute; inset: 0; pointer-events: none; overflow: hidden; padding: 0}
-#dots i {position: absolute; width: 14px; height: 14px; margin: -7px; border-radius: 50%; border: 2px solid #fff; box-shadow: 0 0 0 1px #000}
+#points img {cursor: crosshair; user-select: none}
+body:has(#kind :checked:not([value=point])) #points img {touch-action: none}
+#dots {position: absolute; inset: 0; pointer-events: none}
+#dots svg {position: absolute; width: 100%; height: 100%; filter: drop-shadow(0 0 1px #000)}
+#dots path {fill: none; stroke-width: 8px; stroke-linecap: round; stroke-linejoin: round; vector-effect: non-scaling-stroke}
+#dots path:not([stroke]) {stroke: #fff; stroke-width: 13px}
 #where .html-container, #dots, #points {padding: 0 !important}
 #zip {display: none !important}
 @media (max-width: 600px) {.list button {width: 72px; height: 54px}}
 '''
+
+# %% ../../nbs/reference/57_commands.parts.ipynb #prt0000a
 CLICKED = '''element.addEventListener('click', e => {
   const b = e.target.closest('button[data-value]')
   if (b) trigger('select', {value: b.dataset.value})
 })'''
-POINTED = '''element.addEventListener('click', e => {
-  if (e.target.tagName == 'IMG') trigger('select', {at: [e.offsetX/e.target.clientWidth, e.offsetY/e.target.clientHeight]})
-})'''
+POINTED = '''let path, cursor = [.5, .5]  // what is being drawn, and where the pointer or the arrow keys are, from 0 to 1
+const kind = () => document.querySelector('#kind :checked').value
+const go = (x, y) => {
+  cursor = [x, y].map(o => Math.min(Math.max(o, 0), 1))
+  if (path && kind() == 'stroke') path = Math.hypot(x - path.at(-1)[0], y - path.at(-1)[1]) > .01 ? [...path, cursor] : path
+  else if (path) path = kind() == 'box' ? [path[0], cursor] : [cursor]
+  const all = path || [cursor], d = kind() == 'box' ? `M${all[0]}H${cursor[0]}V${cursor[1]}H${all[0][0]}Z` : `M${all.join('L')}l0 0`
+  document.querySelector('#dots path:last-child').setAttribute('d', d)
+}
+const point = e => {const r = element.querySelector('img').getBoundingClientRect(); go((e.clientX - r.x)/r.width, (e.clientY - r.y)/r.height)}
+const end = () => {trigger('select', {kind: path.length > 1 ? kind() : 'point', at: path}); path = null}
+element.onpointerdown = e => {if (e.target.tagName == 'IMG') {path = null; e.target.setPointerCapture(e.pointerId); point(e); path = [cursor]}}
+element.onpointermove = e => path && e.buttons && point(e)
+element.onpointerup = e => path && end()
+element.onpointercancel = e => {path = null}
+element.onkeydown = e => {
+  const step = {ArrowLeft: [-.02, 0], ArrowRight: [.02, 0], ArrowUp: [0, -.02], ArrowDown: [0, .02], Enter: [0, 0]}[e.key]
+  if (!step) return
+  e.preventDefault()
+  go(cursor[0] + step[0], cursor[1] + step[1])
+  if (e.key == 'Enter') path || kind() == 'point' ? (path ||= [cursor], end()) : path = [cursor]
+}
+Object.assign(element, {tabIndex: 0, role: 'application', ariaLabel: 'Place of the hint: arrow keys move, Enter chooses, and begins and ends a stroke or a box'})'''
 SAVE = "() => document.querySelector('#zip').click()"
 KEY = "() => [sessionStorage.colorize ||= [...crypto.getRandomValues(new Uint8Array(16))].map(o => o.toString(16).padStart(2, '0')).join('')]"
+
+RADIO = ' <label style="white-space: nowrap"><input type="radio" name="kind" value="{0}" {1}> {0}</label> &nbsp;'
+KINDS = f'Hints: draw a {RADIO.format("point", "checked")}{RADIO.format("stroke", "")}{RADIO.format("box", "")} and choose a colour'
+
+LINE = '''<input type="range" value="50" aria-label="The line between before and after"
+    oninput="this.parentNode.style.setProperty('--at', this.value + '%')">'''
 
 # %% ../../nbs/reference/57_commands.parts.ipynb #prt00008
 def url_of(file)->str:
     "Where the page finds a file"
     return f'/gradio_api/file={quote(str(file))}'
-
-LINE = '''<input type="range" value="50" aria-label="The line between before and after"
-    oninput="this.parentNode.style.setProperty('--at', this.value + '%')">'''
 
 def photo_html(o)->str:
     "A photo of a `Session` before and after, and what is to be said of it"
@@ -62,7 +89,8 @@ def photo_html(o)->str:
     if o.result: parts += [f'<img src="{url_of(o.after)}" alt="{name}, coloured">', LINE]
     else: notes.insert(0, 'has colours already, so it was left alone')
     says = ''.join(f'<li>{html.escape(n)}</li>' for n in notes)
-    save = f'<a class="save" href="{url_of(o.result)}" download="{html.escape(o.result.name)}">Save this photo</a>' if o.result else ''
+    files = {'Save this photo': o.result, 'Save hints': o.hints_file} if o.result else {}
+    save = ''.join(f'<a class="save" href="{url_of(f)}" download="{html.escape(f.name)}">{k}</a>' for k,f in files.items())
     return (f'<figure class="before-after" style="--at: 50%; width: min(100%, calc(75vh*{o.size[0]}/{o.size[1]}))">{"".join(parts)}</figure>'
             f'<p><b>{name}</b>, {o.size[0]} × {o.size[1]} pixels</p><ul class="notes">{says}</ul>{save}')
 
@@ -75,9 +103,13 @@ def list_html(session)->str:
     return f'<div class="list">{"".join(one(*o) for o in enumerate(session.pictures))}</div>'
 
 def dots_html(o)->str:
-    "The hints of a photo, and a ring at the point that was clicked"
-    spots = [(x, y, c) for x,y,c in o.drawn + o.hints] + ([(*o.point, 'none')] if o.point else [])
-    return ''.join(f'<i style="left: {100*(x + .5)/o.size[0]:.2f}%; top: {100*(y + .5)/o.size[1]:.2f}%; background: {c}"></i>' for x,y,c in spots)
+    "The hints of a photo in their colours, in white the place that was chosen for the next one, and a line that the browser draws"
+    def line(color, point=None, stroke=None, box=None):
+        if box: stroke = [(box[i][0], box[j][1]) for i,j in ((0, 0), (1, 0), (1, 1), (0, 1), (0, 0))]
+        d = 'L'.join(f'{(x + .5)/o.size[0]:.4f} {(y + .5)/o.size[1]:.4f}' for x,y in stroke or [point])
+        return ''.join(f'<path d="M{d}l0 0"{more}/>' for more in ('', f' stroke="{color}"') if color or not more)
+    lines = ''.join(line(**h) for h in [o.place]*bool(o.place) + o.drawn + o.hints)
+    return f'<svg viewBox="0 0 1 1" preserveAspectRatio="none">{lines}<path/></svg>'
 
 def colors_html(likely, hues)->str:
     "Two rows of colours, '#rrggbb' each: those that the network finds likely, and others"

@@ -135,11 +135,11 @@ def save_hints(
     file:Path, # such as photo.hints.json
     hints:list, # see `read_hint`
     of:tuple, # (width, height) of the photo
-    **settings # what else the file says
+    **settings # what else the file says, as far as it is not None
 )->Path: # the file
     "Write a hints file"
-    said = dict(version=VERSION, width=of[0], height=of[1]) | settings | dict(package=__version__)
-    lines = [f' {json.dumps(k)}: {json.dumps(v)}' for k,v in said.items()] + [f' "hints": {hints_text(hints, of)}'.replace('},{', '},\n  {')]
+    said = dict(version=VERSION, width=of[0], height=of[1], **settings, package=__version__)
+    lines = [f' {json.dumps(k)}: {json.dumps(v)}' for k,v in said.items() if v is not None] + [f' "hints": {hints_text(hints, of)}'.replace('},{', '},\n  {')]
     with whole(file) as f: f.write(('{\n' + ',\n'.join(lines) + '\n}\n').encode())
     return file
 

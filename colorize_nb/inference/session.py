@@ -17,15 +17,21 @@ from fastcore.basics import patch
 from pathlib import Path
 from ..errors import ColorizeError
 from .batch import Outcome, color_photo, plan, result_names, settings_of
-from .hints import MAX_HINTS
+from .hints import as_dict, place_hints, read_hint, read_hints, save_hints
 from .swatches import HUES, other_hints, swatches
 from .upsampling import working_size
 from ..photos.formats import open_image, reading
-from ..photos.metadata import save_photo, upright
+from ..photos.metadata import is_ours, save_photo, upright
 from ..photos.photo import Photo
 
 # %% ../../nbs/reference/27_inference.session.ipynb #vst00009
 MAX_PIXELS = 50_000_000  # of a photo on the page
+STRENGTH, SEEN = (0, 3, 1.), (64, 512, None)  # least, most and own value of saturation and size
+
+def clamped(value, least, most, own):
+    "A number within bounds, or its own value if it is none"
+    try: return max(least, min(most, float(value)))
+    except (TypeError, ValueError): return own
 
 def read_limited(
     file:Path, # from a visitor, called as the visitor calls it
@@ -46,17 +52,17 @@ class Picture:
     "A photo of a session, and how it is coloured"
     file:Path # the photo, called as the visitor calls it, in a folder of its own
     size:tuple # (width, height), pixels
-    seen:int # short side of what the network sees, pixels
-    saturation:float=1. # strength of the colours
+    settings:dict # saturation, size, look, and reference: a file, or None
     recolor:bool=False # colour it though it has colours already
     outcome:Outcome=None # of `color_photo`
     before:Path=None # the photo as a browser shows it, JPEG
     after:Path=None # the coloured photo, likewise
     small:Path=None # the same, for clicking at and for the list
-    hints:list=field(default_factory=list) # (x, y, '#rrggbb') each
+    hints_file:Path=None # a hints file that says how it was coloured
+    hints:list=field(default_factory=list) # dictionaries, see `read_hint`
     drawn:list=field(default_factory=list) # the hints of another colouring, likewise
     turn:int=0 # which of the other colourings, 0: none
-    point:tuple=None # (x, y) where the next hint goes
+    place:dict=None # where the next hint goes: a hint without a colour
     last:Path=None # folder of the version before this one: a browser may still be reading it
 
     @property
@@ -66,10 +72,10 @@ class Picture:
 
     def show(self, folder:Path):
         "Write what a browser shows of the result into a folder"
-        img = Image.open(self.result or self.before).convert('RGB')
+        file = self.result or self.before
+        img = Image.open(file).convert('RGB')
         img.info.clear()
-        if not self.result: self.after = self.before
-        else: self.after = self.result if self.result.suffix.lower() in SHOWN else save_photo(img, folder/'after.jpg', 95)
+        self.after = file if file.suffix.lower() in SHOWN else save_photo(img, folder/'after.jpg', 95)
         k = max(1, max(self.size)/1024)
         img = img.resize([max(round(n/k), 1) for n in self.size], Image.Resampling.BICUBIC, reducing_gap=2)
         self.small = save_photo(img, folder/'small.jpg', 92)
@@ -85,8 +91,7 @@ class Session:
         self.folder = Path(tempfile.mkdtemp(dir=folder))
         self.pictures = []
         self.now = None # the `Picture` that is looked at
-        self.own = dict(seen=min(colorizer.size, 512), saturation=1.) # how the next photo is coloured
-        self.used = 0. # when it was, `time.monotonic`
+        self.own = dict(saturation=1., size=min(colorizer.size, 512), look='natural', reference=None) # how the next photo is coloured
         self.clicked, self.wanted = None, None # the last point, as `choose` takes it; the last settings
         self._small = None, None # a picture, and a small copy of its photo
 
@@ -96,8 +101,10 @@ class Session:
         try:
             with reading(file.name): kept = shutil.copyfile(file, folder/file.name)
             photo = read_limited(kept)
-            before = save_photo(photo.rgb(0, photo.size[1]), folder/'before.jpg', 95)
-            o = self.color(Picture(kept, photo.size, before=before, **self.own))
+            rgb, ours = photo.rgb(0, photo.size[1]), is_ours(kept)
+            before = save_photo(rgb.convert('L') if ours else rgb, folder/'before.jpg', 95)
+            o = Picture(kept, photo.size, self.own, before=before)
+            self.open_hints(o, kept) if ours else self.color(o)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -109,14 +116,17 @@ class Session:
         "Colour a photo with its hints and settings, of which some may be new (`ColorizeError` if it can't be; then all is as before)"
         before, folder = dict(vars(o)), Path(tempfile.mkdtemp(dir=o.file.parent))
         vars(o).update(new)
-        options = dict(saturation=o.saturation, size=o.seen, hints=o.drawn + o.hints, recolor=o.recolor)
+        options = o.settings | dict(hints=o.drawn + o.hints, recolor=o.recolor)
         try:
+            if file := options['reference']: options['reference'] = self.colorizer.read_reference(read_limited(file), options['size'])
             todo = plan([o.file], folder, **options)
             if not (says := ''.join(todo.wrong)):
                 o.outcome = color_photo(self.colorizer, o.file, todo.outcomes[0].results, settings_of(self.colorizer, **options), **options)
                 says = o.outcome.says
             if says: raise ColorizeError(says.replace(str(o.file), o.file.name))
             o.show(folder)
+            said = o.settings | dict(reference=file and file.name, weights=self.colorizer.fingerprint)
+            o.hints_file = save_hints(folder/f'{o.file.stem}.hints.json', options['hints'], o.size, **said)
         except BaseException:
             vars(o).update(before)
             shutil.rmtree(folder, ignore_errors=True)
@@ -127,8 +137,7 @@ class Session:
 
     def remove(self, o:Picture):
         "Delete a photo and what was made of it"
-        i = self.pictures.index(o)
-        del self.pictures[i]
+        self.pictures.pop(i := self.pictures.index(o))
         shutil.rmtree(o.file.parent, ignore_errors=True)
         if self.now is o: self.now = next(iter(self.pictures[i:] or self.pictures[-1:]), None)
 
@@ -142,33 +151,54 @@ def small(self:Session, o:Picture)->Photo:
     return self._small[1]
 
 @patch
-def choose(self:Session, o:Picture, x:float, y:float)->tuple:
-    "Say where the next hint goes, in parts of width and height from 0 to 1, and get `swatches` for that point"
-    o.point = tuple(min(max(int(v*n), 0), n - 1) for v,n in zip((x, y), o.size))
-    small = self.small(o)
-    at = [(v + .5)/n for v,n in zip(o.point, o.size)]
-    near = [(int(hx*small.size[0]/o.size[0]), int(hy*small.size[1]/o.size[1]), c) for hx,hy,c in o.drawn + o.hints if (hx, hy) != o.point]
-    return swatches(self.colorizer, small, at, near if self.colorizer.takes_hints else ())
+def choose(self:Session, o:Picture, points:list, kind:str='point')->tuple:
+    "Say where the next hint goes, see `read_hint`, in parts of width and height from 0 to 1, and get `swatches` for its middle"
+    at = [tuple(min(max(int(v*n), 0), n - 1) for v,n in zip(p, o.size)) for p in points]
+    kind, at, _ = read_hint(as_dict(kind, at, '#000000'), o.size)
+    o.place, small = as_dict(kind, at, None), self.small(o)
+    x, y = [sum(v)/2 for v in zip(*at)] if kind == 'box' else at[len(at)//2]
+    near = [h for h in o.drawn + o.hints if h | dict(color=None) != o.place]
+    near = [as_dict(*h) for h in place_hints(near, o.size, small.size)] if self.colorizer.takes_hints else ()
+    return swatches(self.colorizer, small, ((x + .5)/o.size[0], (y + .5)/o.size[1]), near)
 
 @patch
 def hint(self:Session, o:Picture, color:str)->Picture:
-    "Say which colour the chosen point has, as '#rrggbb', and colour the photo again"
-    if o.point is None: raise ColorizeError('click a point of the photo first')
-    hints = o.hints[:-1] if o.hints and o.hints[-1][:2] == o.point else o.hints
-    if len(o.drawn + hints) >= MAX_HINTS: raise ColorizeError(f'a photo takes {MAX_HINTS} hints')
-    return self.color(o, hints=[*hints, (*o.point, color)])
+    "Say which colour the chosen place has, as '#rrggbb', and colour the photo again"
+    if not o.place: raise ColorizeError('choose a place of the photo first')
+    hints = o.hints[:-1] if o.hints and o.hints[-1] | dict(color=None) == o.place else o.hints
+    return self.color(o, hints=[*hints, o.place | dict(color=color)])
 
 @patch
 def undo(self:Session, o:Picture)->Picture:
     "Take the last hint back, or if there is none the other colouring, and colour the photo again"
     return self.color(o, hints=o.hints[:-1]) if o.hints else self.color(o, turn=0, drawn=[])
 
+# %% ../../nbs/reference/27_inference.session.ipynb #vst00044
+@patch
+def set(self:Session, o:Picture, **settings)->Picture:
+    "Colour a photo with other settings"
+    return self.color(o, settings=o.settings | settings)
+
+@patch
+def open_hints(self:Session, o:Picture, file:Path)->Picture:
+    "Colour a photo with the hints and settings of a hints file or a result (`ColorizeError` if it is none, or of a photo of another size)"
+    try: said = read_hints(file)
+    except ColorizeError as e: raise ColorizeError(str(e).replace(str(file), file.name)) from None
+    of, name = (said['width'], said['height']), said.get('reference', '')
+    if of != o.size: raise ColorizeError(f'the hints of {file.name} are for a photo of {of[0]} x {of[1]} pixels, {o.file.name} has {o.size[0]} x {o.size[1]}')
+    settings = dict(saturation=clamped(said.get('saturation'), *STRENGTH), size=int(clamped(said.get('size'), *SEEN[:2], self.colorizer.size)),
+                    look=said.get('look', 'natural'), reference=o.settings['reference'] if name else None)
+    self.color(o, hints=[as_dict(*read_hint(h, of)) for h in said['hints']], drawn=[], turn=0, place=None, recolor=True, settings=settings)
+    if name and not settings['reference']: o.outcome.notes.append(f'made with a reference photo{f", {name}" if "." in name else ""}: choose it as well')
+    return o
+
 # %% ../../nbs/reference/27_inference.session.ipynb #6e8d66f1
 @patch
 def another(self:Session, o:Picture)->Picture:
     "Colour the photo in another way; after the last the first comes again. The visitor's own hints stay"
     turn = (o.turn + 1)%(len(HUES) + 1)
-    return self.color(o, turn=turn, drawn=other_hints(self.colorizer, self.small(o), o.size, HUES[turn - 1]) if turn else [])
+    found = other_hints(self.colorizer, self.small(o), o.size, HUES[turn - 1]) if turn else []
+    return self.color(o, turn=turn, drawn=[as_dict(*read_hint(h, o.size)) for h in found])
 
 # %% ../../nbs/reference/27_inference.session.ipynb #vst00031
 @patch
