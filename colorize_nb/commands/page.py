@@ -81,7 +81,9 @@ class Sessions:
 # %% ../../nbs/reference/58_commands.page.ipynb #pag00012
 class Layout:
     "The parts of the page"
-    def __init__(self, sessions:Sessions):
+    def __init__(self,
+        sessions:Sessions, # whose photos it shows
+    ):
         self.sessions = sessions
         formats = ', '.join(o for o in FORMATS if o not in ('HEIF', 'MPO') or o == 'HEIF' and opens_heif())
         gr.HTML(f'''<h1>Colour photos</h1><p>They stay on the computer that serves this page, and are deleted {sessions.keep:g} minutes after it is closed.

@@ -166,7 +166,8 @@ def resume(self:ColorLearner,
 
 @patch
 def forget_checkpoints(self:ColorLearner):
-    "Delete the checkpoints of a training that is done"
+    "Delete the checkpoints of a training that is done, and what a kill left of one"
+    for o in (self.path/self.model_dir).glob('.colorize_nb-*.part'): o.unlink()
     _leave_newest(self, 0)
 
 def _leave_newest(learn, n):
