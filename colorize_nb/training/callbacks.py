@@ -76,8 +76,8 @@ class DevicePrecision(MixedPrecision, StatefulCallback):
 
 # %% ../../nbs/reference/47_training.callbacks.ipynb #6855710b
 def seconds(model, precision, size, n=2)->float:
-    "How long a training step on eight pictures takes on the model's device: the fastest of a few steps of a copy"
-    model, x = deepcopy(model).train().to(memory_format=torch.channels_last), torch.zeros(8, 1, size, size, device=next(model.parameters()).device)
+    "How long a training step on four pictures takes on the model's device: the fastest of a few steps of a copy"
+    model, x = deepcopy(model).train().to(memory_format=torch.channels_last), torch.zeros(4, 1, size, size, device=next(model.parameters()).device)
     def step():
         start = time.perf_counter()
         with torch.autocast(x.device.type, torch.bfloat16, enabled=precision == 'bf16'): loss = model(x).float().square().mean()
