@@ -18,24 +18,29 @@ from .unet import norm_layer, pad_to
 
 # %% ../../nbs/reference/10_models.pretrained.ipynb #95c5244f
 class Depthwise(torch.autograd.Function):
-    "A depthwise convolution whose gradients a CPU computes fast: in the precision of the weights, at most three columns at a time"
+    "A depthwise convolution whose gradients a CPU computes fast: that of the input by a convolution, that of the kernel at most three columns at a time"
     @staticmethod
-    def forward(ctx, x, w, stride, padding):
+    def forward(ctx, x, w, bias, stride, padding):
         ctx.save_for_backward(x, w)
-        ctx.at = stride, padding
-        return F.conv2d(x, w, None, stride, padding, groups=len(w))
+        ctx.at = stride[0], padding[0]
+        return F.conv2d(x, w, bias, stride, padding, groups=len(w))
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, g):
-        (x, w), (stride, (p, _)), (in_x, in_w, *_) = ctx.saved_tensors, ctx.at, ctx.needs_input_grad
-        x, g, k = x.to(w.dtype), g.to(w.dtype), w.shape[-1]
-        def grads(x, w, p, *wanted): return torch.ops.aten.convolution_backward(g, x, w, None, stride, (p, p), (1, 1), False, (0, 0), len(w), (*wanted, False))
-        dx, dw, _ = grads(x, w, p, in_x, in_w and k <= 3)
-        if in_w and k > 3:
+        (x, w), (s, p), (in_x, in_w, in_bias, *_) = ctx.saved_tensors, ctx.at, ctx.needs_input_grad
+        x, w, k, dx, dw = x.to(g.dtype), w.to(g.dtype), w.shape[-1], None, None
+        if in_x:
+            (b, c, h, n), apart = g.shape, g
+            if s > 1:
+                apart = torch.empty((b, c, s*(h-1) + 1, s*(n-1) + 1), dtype=g.dtype, device=g.device, memory_format=torch.channels_last).zero_()
+                apart[..., ::s, ::s] = g
+            dx = F.conv2d(apart, w.flip(2, 3), None, 1, k-1-p, groups=c)
+        if in_w:
+            def grad(x, w, p): return torch.ops.aten.convolution_backward(g, x, w, None, (s, s), (p, p), (1, 1), False, (0, 0), len(w), (False, True, False))[1]
             columns = [(i, min(i + 3, k)) for i in range(0, k, 3)]
-            dw = torch.cat([grads(F.pad(x, (p - i, p - k + j, p, p)), w[..., i:j], 0, False, True)[1] for i,j in columns], -1)
-        return dx, dw, None, None
+            dw = grad(x, w, p) if k <= 3 else torch.cat([grad(F.pad(x, (p - i, p - k + j, p, p)), w[..., i:j], 0) for i,j in columns], -1)
+        return dx, dw, g.sum((0, 2, 3), dtype=torch.float32) if in_bias else None, None, None
 
 # %% ../../nbs/reference/10_models.pretrained.ipynb #cadbe7ad
 class ConvSame(nn.Conv2d):
@@ -49,14 +54,21 @@ class ConvSame(nn.Conv2d):
     ):
         super().__init__(ci, co, k, stride, padding=k//2 if stride==1 else 0, groups=groups, bias=False)
 
-    def forward(self, x:Tensor)->Tensor: # (B,ci,H,W) -> (B,co,ceil(H/stride),ceil(W/stride))
-        "Pad and convolve"
-        k, s = self.kernel_size[0], self.stride[0]
+    def forward(self,
+        x:Tensor, # (B,ci,H,W)
+        bn:nn.BatchNorm2d|None=None, # batch norm that follows
+    )->Tensor: # (B,co,ceil(H/stride),ceil(W/stride))
+        "Pad, convolve and normalize. In training, a batch norm in `eval` mode goes into kernel and bias, which saves two passes over all maps"
+        k, s, w, bias = self.kernel_size[0], self.stride[0], self.weight, None
+        if folded := bn is not None and not bn.training and torch.is_grad_enabled():
+            scale = bn.weight*(bn.running_var + bn.eps).rsqrt()
+            w, bias = w*scale[:, None, None, None], bn.bias - bn.running_mean*scale
         if s>1:
-            h, w = (max((-(-n//s)-1)*s + k-n, 0) for n in x.shape[-2:])
-            x = F.pad(x, (w//2, w-w//2, h//2, h-h//2))
+            rows, cols = (max((-(-n//s)-1)*s + k-n, 0) for n in x.shape[-2:])
+            x = F.pad(x, (cols//2, cols-cols//2, rows//2, rows-rows//2))
         slow = self.groups>1 and (k>3 or s>1) and x.device.type=='cpu' and torch.is_grad_enabled()
-        return Depthwise.apply(x, self.weight, self.stride, self.padding) if slow else super().forward(x)
+        x = Depthwise.apply(x, w, bias, self.stride, self.padding) if slow else F.conv2d(x, w, bias, self.stride, self.padding, groups=self.groups)
+        return x if bn is None or folded else bn(x)
 
 # %% ../../nbs/reference/10_models.pretrained.ipynb #1b2591d1
 class MBConv(nn.Module):
@@ -83,7 +95,7 @@ class MBConv(nn.Module):
         "ReLU6 after all but the last convolution"
         y = x
         for i,(conv,bn) in enumerate(self.order, 1):
-            y = getattr(self, bn)(getattr(self, conv)(y))
+            y = getattr(self, conv)(y, getattr(self, bn))
             if i<len(self.order): y = F.relu6(y, inplace=True)
         return x+y if self.residual else y
 
@@ -106,7 +118,7 @@ class EfficientNetLite0(nn.Module):
 
     def forward(self, x:Tensor)->list[Tensor]: # (B,3,H,W) RGB or (B,1,H,W) grey, in [-1,1] -> five feature maps, from stride 2 to stride 32
         "The last map of each resolution"
-        x, feats = F.relu6(self.bn1(self.conv_stem(x.expand(-1,3,-1,-1)))), []
+        x, feats = F.relu6(self.conv_stem(x.expand(-1,3,-1,-1), self.bn1)), []
         for i,stage in enumerate(self.blocks):
             x = stage(x)
             if i in (0,1,2,4,6): feats.append(x)

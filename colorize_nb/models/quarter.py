@@ -71,7 +71,9 @@ class SelfAttention(nn.Module):
     def forward(self, x:Tensor)->Tensor: # (B,c,h,w) -> (B,c,h,w)
         "Add what the other places say"
         q, k, v = self.qkv(self.norm(x)).flatten(2).unflatten(1, (3, self.heads, -1)).transpose(-1, -2).unbind(1)
-        said = F.scaled_dot_product_attention(q, k, v).transpose(-1, -2).reshape(x.shape)
+        if torch.is_grad_enabled(): said = (q*q.shape[-1]**-.5 @ k.transpose(-1, -2)).softmax(-1).to(v.dtype) @ v
+        else: said = F.scaled_dot_product_attention(q, k, v)  # the same without the whole table of places; its gradient is slow on a CPU
+        said = said.transpose(-1, -2).reshape(x.shape)
         return x + self.proj(said)
 
 # %% ../../nbs/reference/10_models.quarter.ipynb #0d97bd30
