@@ -10,7 +10,7 @@ __all__ = ['PSNR', 'SSIM', 'DeltaColorfulness', 'Colorfulness', 'psnr', 'colorfu
 
 # %% ../../nbs/course/08_evaluation.metrics.ipynb #22c5d143
 import torch
-from fastai.learner import Metric
+from fastai.learner import AvgMetric
 from functools import lru_cache, partial
 from torch import Tensor, nn
 from torchmetrics.functional.image import structural_similarity_index_measure
@@ -86,16 +86,15 @@ def lightness(
     "The photos' own lightness in a batch: what predictions are painted on"
     return learn.yb[1] if len(learn.yb) > 1 else learn.xb[0]
 
-class ColorMetric(Metric):
+class ColorMetric(AvgMetric):
     "Average a score of RGB batches over all pictures, for a learner that predicts ab from L"
     def __init__(self,
         func, # `func(pred, targ)`, or `func(pred)` if not `truth`: RGB batches (B,3,H,W) -> (B,); its name is the metric's
         truth:bool=True, # does `func` compare with the true colours?
     ):
-        self.func = func
+        super().__init__(func)
         self.truth = truth
         self.reset()
-    def reset(self): self.total, self.count = 0., 0
     @torch.no_grad()
     def accumulate(self, learn):
         "Score `learn.pred` (and `learn.yb[0]`), ab (B,2,H,W), with the `lightness` of the batch"
@@ -103,10 +102,6 @@ class ColorMetric(Metric):
         score = learn.to_detach(self.func(*[net_to_rgb(lightness(learn), ab) for ab in colors]))
         self.total += score.sum().item()
         self.count += len(score)
-    @property
-    def value(self): return self.total/self.count if self.count else None  # None before the first picture
-    @property
-    def name(self): return self.func.__name__  # the heading of the column
 
 # %% ../../nbs/course/08_evaluation.metrics.ipynb #27279d6d
 PSNR, SSIM, DeltaColorfulness = (partial(ColorMetric, o) for o in (psnr, ssim, delta_colorfulness))
