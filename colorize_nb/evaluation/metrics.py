@@ -6,7 +6,7 @@ Docs: https://colorize-nb.github.io/colorize_nb/course/evaluation.metrics.html.m
 
 # %% auto #0
 __all__ = ['PSNR', 'SSIM', 'DeltaColorfulness', 'Colorfulness', 'psnr', 'colorfulness', 'delta_colorfulness', 'ssim',
-           'frechet_distance', 'lightness', 'ColorMetric', 'lpips_net', 'lpips', 'inception_features']
+           'frechet_distance', 'lightness', 'ColorMetric', 'lpips_net', 'lpips']
 
 # %% ../../nbs/course/08_evaluation.metrics.ipynb #22c5d143
 import torch
@@ -17,7 +17,7 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 from ..color import net_to_rgb
-from ..errors import ColorizeError, one_line
+from ..errors import ColorizeError
 
 # %% ../../nbs/course/08_evaluation.metrics.ipynb #a42bc721
 def _rgb(*xs):
@@ -124,11 +124,3 @@ def lpips(
     "Measure the learned perceptual distance of each picture; ValueError if shapes differ, as where the weights can't be had"
     p,t = _rgb(pred, targ)
     with torch.no_grad(): return lpips_net(net).to(p.device)(p.clamp(0, 1), t.clamp(0, 1), normalize=True).flatten(1).mean(1)
-
-# %% ../../nbs/course/08_evaluation.metrics.ipynb #34c531f0
-def inception_features(): # a function: RGB in [0,1], (B,3,H,W) -> (B,2048)
-    "Load the features of FID (Heusel et al. 2017) by torchmetrics and torch-fidelity; a `ColorizeError` where they can't be had"
-    try: net = FrechetInceptionDistance(2048).inception.eval()
-    except (ImportError, OSError) as e:
-        raise ColorizeError(f"Inception needs torch-fidelity (pip install torch-fidelity) and its weights, which can't be had: {one_line(e)}") from e
-    return lambda rgb: net.to(rgb.device)((rgb.clamp(0, 1)*255).round().byte())
