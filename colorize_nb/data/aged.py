@@ -65,16 +65,13 @@ def age(px, rng)->tuple: # from (h,w,3) uint8 to grey (h,w) uint8, frame (h,w) b
 class AgedCrop(ItemTransform):
     "(photo,) -> what the network is shown and its hints, then ab and the photo's own L; a random square, mirrored half of the time, under a frame the truth is grey"
     order, split_idx = 1, 0
+    min_scale = .7  # the smallest square, as a fraction of the shorter side
     def __init__(self,
         size:int, # side of the square, pixels
-        min_scale:float=0.7, # the smallest square, as a fraction of the shorter side
         old:float=0.4, # part of the pictures whose input looks old
-        hints:float=0.25, # part of the pictures with hints
     ):
         self.size = size
-        self.min_scale = min_scale
         self.old = old
-        self.hints = hints
 
     def encodes(self, b):
         im, rng = b[0], np.random.default_rng(random.getrandbits(64))
@@ -88,7 +85,7 @@ class AgedCrop(ItemTransform):
             grey, border = age(px, rng)
             seen = bytes_to_net(torch.from_numpy(grey).expand(3, -1, -1))[0]
             ab = ab*torch.from_numpy(~border)
-        return TensorL(seen), draw_hints(ab, rng, self.hints), TensorAB(ab), TensorL(L)
+        return TensorL(seen), draw_hints(ab, rng), TensorAB(ab), TensorL(L)
 
 class MiddleSquare(ItemTransform):
     "(photo,) -> L and no hints, then ab and L, of the middle square: what validation sees"
@@ -105,10 +102,9 @@ class MiddleSquare(ItemTransform):
 # %% ../../nbs/reference/14_data.aged.ipynb #aged0001
 def set_weights(
     sizes:list, # photos in each set
-    most:float=0.15, # no set gets more of the draws, if there are enough others
 )->np.ndarray: # (n,) chance of each photo, set after set; sums to 1
-    "A set is drawn with the square root of its size, so that a large one does not rule; what is above `most` goes to the others"
-    part = np.sqrt(sizes)/np.sqrt(sizes).sum()
+    "A set is drawn with the square root of its size, so that a large one does not rule; what is above 15% goes to the others, if there are enough"
+    part, most = np.sqrt(sizes)/np.sqrt(sizes).sum(), .15
     for _ in sizes:
         over = part > most
         if over.all() or not (part > most + 1e-9).any(): break
@@ -128,7 +124,7 @@ def aged_dls(
     "Batches of aged crops with hints, the sets weighted"
     files, n = [f for o in sets.values() for f in o], sum(map(len, sets.values()))
     crops = [AgedCrop(size, old=old), MiddleSquare(size)]
-    block = DataBlock(TransformBlock(type_tfms=ReadPhoto(partial(read_photo, min_side=math.ceil(size/crops[0].min_scale))), item_tfms=crops),
+    block = DataBlock(TransformBlock(type_tfms=ReadPhoto(partial(read_photo, min_side=math.ceil(size/AgedCrop.min_scale))), item_tfms=crops),
                       splitter=lambda _: (L(range(n)), L(range(n, n + len(held)))))
     dls = block.dataloaders(L(files) + L(held), bs=bs, dl_type=ResumableDL, **kwargs)
     dls.train.weights, dls.train.batches = set_weights([*map(len, sets.values())]), epoch

@@ -74,18 +74,16 @@ def mean_chroma(
     return lab[1:].norm(dim=0).mean().item()
 
 # %% ../../nbs/course/02_data.batches.ipynb #d04eb63b
-def _chroma_or_none(fn):
-    try: return mean_chroma(fn)
-    except (ValueError, OSError): return None
-
 def scan_photos(
     files, # photos
     min_chroma:float=MIN_COLOR['train'], # below this mean chroma a photo counts as grey
 )->tuple: # three lists of files: colour, grey, unreadable
     "Sort files into colour photos, grey ones, and those that can't be read, keeping their order"
-    measured = parallel(_chroma_or_none, files, n_workers=defaults.cpus, threadpool=True, progress=len(files) > 2000)
-    kinds = [2 if o is None else int(o < min_chroma) for o in measured]
-    return tuple([f for f,k in zip(files, kinds) if k == kind] for kind in range(3))
+    def kind(f): # 0, 1 or 2
+        try: return int(mean_chroma(f) < min_chroma)
+        except (ValueError, OSError): return 2
+    kinds = parallel(kind, files, n_workers=defaults.cpus, threadpool=True, progress=len(files) > 2000)
+    return tuple([f for f,k in zip(files, kinds) if k == n] for n in range(3))
 
 # %% ../../nbs/course/02_data.batches.ipynb #22bc676f
 def split_photos(

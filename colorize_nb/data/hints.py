@@ -21,11 +21,11 @@ def draw_stroke(h, w, rng)->tuple: # indices of rows and of columns, one of each
     ImageDraw.Draw(line).line([*map(tuple, points)], fill=1, width=int(rng.integers(1, 6)))
     return np.nonzero(np.asarray(line))
 
-def draw_places(h, w, rng, most)->list: # pairs of indices, or of slices
+def draw_places(h, w, rng)->list: # pairs of indices, or of slices
     "Where hints lie: patches, strokes or boxes; few are as likely as many"
     kind = rng.choice(3, p=(.6, .2, .2))
     if kind == 1: return [o for _ in range(rng.integers(1, 9)) if len((o := draw_stroke(h, w, rng))[0])]
-    n, widest = int(((most if kind == 0 else 8) + 1)**rng.random()), 7 if kind == 0 else min(h, w)//3
+    n, widest = int((501 if kind == 0 else 9)**rng.random()), 7 if kind == 0 else min(h, w)//3
     tall = rng.integers(1, widest + 1, n)
     wide = tall if kind == 0 else rng.integers(1, widest + 1, n)
     y, x = (rng.random(n)*(h - tall + 1)).astype(int), (rng.random(n)*(w - wide + 1)).astype(int)
@@ -36,15 +36,13 @@ def draw_hints(
     ab:Tensor, # the truth, (2,h,w) in [-1,1]
     rng:np.random.Generator, # draws
     chance:float=0.25, # part of the pictures that get any
-    most:int=500, # patches
-    noise:float=0.2, # standard deviation of a colour's error where the confidence is near 0, ab / 110
 )->Tensor: # (3,h,w), see `pool_hints`
     "Give away the colour of some places, in some pictures, surely or with a confidence"
     hints, truth = np.zeros((3, *ab.shape[1:]), np.float32), ab.numpy()
     if rng.random() >= chance: return torch.from_numpy(hints)
-    places = draw_places(*ab.shape[1:], rng, most)
+    places = draw_places(*ab.shape[1:], rng)
     sure = 1 - rng.random(len(places)) if rng.random() < .5 else np.ones(len(places))  # in (0, 1]
-    wrong = (1 - sure[:, None])*rng.normal(0, noise, (len(places), 2))
+    wrong = (1 - sure[:, None])*rng.normal(0, .2, (len(places), 2))  # ab / 110
     for (y, x),c,off in zip(places, sure, wrong):
         here = truth[:, y, x]
         color = here.reshape(2, -1).mean(1) + off

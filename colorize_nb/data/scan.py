@@ -60,10 +60,9 @@ def scan(
 def near(
     hashes:np.ndarray, # (n,) uint64
     others:np.ndarray, # (m,) uint64
-    bits:int=5, # so many may differ
 )->np.ndarray: # (n,) bool
-    "Which of `hashes` are nearly one of `others`"
-    return np.array([np.bitwise_count(others ^ h).min(initial=64) <= bits for h in hashes])
+    "Which of `hashes` are nearly one of `others`: five bits differ at most"
+    return np.array([np.bitwise_count(others ^ h).min(initial=64) <= 5 for h in hashes])
 
 # %% ../../nbs/reference/16_data.scan.ipynb #ff5f1599
 def is_held(fn, one_in=20)->bool:

@@ -15,7 +15,6 @@ import random
 import torch
 from PIL import ImageOps
 from contextlib import suppress
-from copy import copy
 from fastai.vision.all import DataBlock, DataLoaders, L, PILImage, TfmdDL, defaults, delegates, noop, range_of
 from pathlib import Path
 from torch.utils.data import IterableDataset
@@ -59,7 +58,7 @@ def photo_dataset(source, column='image', split='train', commands=False): # as f
 class PhotoStream(IterableDataset):
     "Photos read as they come: each pass gives every photo to exactly one worker of one rank"
     split_idx, epoch = 0, 0  # fastai's sign of training data; see `set_epoch`
-    min_side, min_chroma = None, 0.  # as in `read_photo` and `scan_photos`; `colorization_dls` sets them
+    min_side, min_chroma = None, 0.  # as in `read_photo` and `scan_photos`; `stream_dls` sets them
     def __init__(self,
         source, # shards (a pattern 'photos-{0000..0099}.tar' or a list of them), or a Hugging Face dataset or its name
         buffer:int=1000, # photos among which the next one is drawn, in each reader
@@ -125,19 +124,10 @@ class StreamDL(TfmdDL):
         self.dataset.set_epoch(self.epoch)
     def after_iter(self): self.epoch += 1
 
-# %% ../../nbs/reference/13_data.stream.ipynb #320f1a01
-def prepared(stream, min_side, min_chroma):
-    "A copy of a stream (or of a Hugging Face dataset as one) that decodes photos no larger than needed"
-    stream = copy(stream) if hasattr(stream, 'counts') else PhotoStream(stream)
-    stream.min_side, stream.min_chroma = min_side, min_chroma
-    return stream
-
-def small(im, side): return im if min(im.size) <= side else PILImage(ImageOps.cover(im, (side, side)))
-
 # %% ../../nbs/reference/13_data.stream.ipynb #6bd109cd
 @delegates(DataBlock.dataloaders, keep=True)
 def stream_dls(
-    stream, # a `PhotoStream`, or a Hugging Face `IterableDataset`
+    stream:PhotoStream, # photos that train
     valid=None, # photos that validate: a folder, files, or another stream
     photos_per_epoch:int=None, # training photos in an epoch, of all ranks together; only full batches are made
     size:int=128, # side of the squares, pixels
@@ -150,11 +140,14 @@ def stream_dls(
 )->DataLoaders: # as from `colorization_dls`; `.train.dataset.counts` says what was left out
     "What `colorization_dls` does with a stream. Raises `ValueError` in one line if there is nothing to train on."
     world, min_side = need('webdataset', 'stream').utils.pytorch_worker_info()[1], math.ceil(size/min_scale)
-    stream, n = prepared(stream, min_side, min_chroma), (photos_per_epoch or 0)//(bs*world)*bs*world
+    n = (photos_per_epoch or 0)//(bs*world)*bs*world
     if not n: raise ValueError(f'photos_per_epoch={photos_per_epoch} makes no batch of {bs} for each of {world} rank(s): a stream does not know how many photos it has, so say it')
     limit = stream.photos.num_shards if stream.photos.num_shards % world else stream.photos.num_shards//world   # see `split_dataset_by_node`
     if valid is None: raise ValueError('a stream needs photos to validate on: a folder, files, or another stream (--valid)')
-    if isinstance(valid, IterableDataset): items, read = L(small(o, min_side) for o in itertools.islice(prepared(valid, min_side, min_chroma).read(), max_valid)), noop
+    for o in (stream, valid):
+        if isinstance(o, PhotoStream): o.min_side, o.min_chroma = min_side, min_chroma
+    def small(im): return im if min(im.size) <= min_side else PILImage(ImageOps.cover(im, (min_side, min_side)))
+    if isinstance(valid, PhotoStream): items, read = L(map(small, itertools.islice(valid.read(), max_valid))), noop
     else: items, read = scan_photos(find_photos(valid), min_chroma)[0], None
     if not items: raise ValueError(f'no colour photos in {valid}')
     workers = min(limit, min(16, defaults.cpus) if num_workers is None else num_workers)

@@ -6,18 +6,18 @@ Docs: https://colorize-nb.github.io/colorize_nb/course/evaluation.metrics.html.m
 
 # %% auto #0
 __all__ = ['PSNR', 'SSIM', 'DeltaColorfulness', 'Colorfulness', 'psnr', 'colorfulness', 'delta_colorfulness', 'ssim',
-           'frechet_distance', 'lightness', 'ColorMetric', 'lpips_net', 'lpips', 'inception_features']
+           'frechet_distance', 'lightness', 'ColorMetric', 'lpips_net', 'lpips']
 
 # %% ../../nbs/course/08_evaluation.metrics.ipynb #22c5d143
 import torch
-from fastai.learner import Metric
+from fastai.learner import AvgMetric
 from functools import lru_cache, partial
 from torch import Tensor, nn
 from torchmetrics.functional.image import structural_similarity_index_measure
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 from ..color import net_to_rgb
-from ..errors import ColorizeError, one_line
+from ..errors import ColorizeError
 
 # %% ../../nbs/course/08_evaluation.metrics.ipynb #a42bc721
 def _rgb(*xs):
@@ -86,16 +86,15 @@ def lightness(
     "The photos' own lightness in a batch: what predictions are painted on"
     return learn.yb[1] if len(learn.yb) > 1 else learn.xb[0]
 
-class ColorMetric(Metric):
+class ColorMetric(AvgMetric):
     "Average a score of RGB batches over all pictures, for a learner that predicts ab from L"
     def __init__(self,
         func, # `func(pred, targ)`, or `func(pred)` if not `truth`: RGB batches (B,3,H,W) -> (B,); its name is the metric's
         truth:bool=True, # does `func` compare with the true colours?
     ):
-        self.func = func
+        super().__init__(func)
         self.truth = truth
         self.reset()
-    def reset(self): self.total, self.count = 0., 0
     @torch.no_grad()
     def accumulate(self, learn):
         "Score `learn.pred` (and `learn.yb[0]`), ab (B,2,H,W), with the `lightness` of the batch"
@@ -103,10 +102,6 @@ class ColorMetric(Metric):
         score = learn.to_detach(self.func(*[net_to_rgb(lightness(learn), ab) for ab in colors]))
         self.total += score.sum().item()
         self.count += len(score)
-    @property
-    def value(self): return self.total/self.count if self.count else None  # None before the first picture
-    @property
-    def name(self): return self.func.__name__  # the heading of the column
 
 # %% ../../nbs/course/08_evaluation.metrics.ipynb #27279d6d
 PSNR, SSIM, DeltaColorfulness = (partial(ColorMetric, o) for o in (psnr, ssim, delta_colorfulness))
@@ -129,11 +124,3 @@ def lpips(
     "Measure the learned perceptual distance of each picture; ValueError if shapes differ, as where the weights can't be had"
     p,t = _rgb(pred, targ)
     with torch.no_grad(): return lpips_net(net).to(p.device)(p.clamp(0, 1), t.clamp(0, 1), normalize=True).flatten(1).mean(1)
-
-# %% ../../nbs/course/08_evaluation.metrics.ipynb #34c531f0
-def inception_features(): # a function: RGB in [0,1], (B,3,H,W) -> (B,2048)
-    "Load the features of FID (Heusel et al. 2017) by torchmetrics and torch-fidelity; a `ColorizeError` where they can't be had"
-    try: net = FrechetInceptionDistance(2048).inception.eval()
-    except (ImportError, OSError) as e:
-        raise ColorizeError(f"Inception needs torch-fidelity (pip install torch-fidelity) and its weights, which can't be had: {one_line(e)}") from e
-    return lambda rgb: net.to(rgb.device)((rgb.clamp(0, 1)*255).round().byte())

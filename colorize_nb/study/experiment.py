@@ -6,7 +6,7 @@ Docs: https://colorize-nb.github.io/colorize_nb/reference/study.experiment.html.
 
 # %% auto #0
 __all__ = ['Experiment', 'experiment', 'experiment_dls', 'experiment_learner', 'measure', 'Photos', 'rounded', 'machine',
-           'stored', 'run', 'truth_file', 'result', 'generator', 'score_table', 'main']
+           'stored', 'run', 'truth_file', 'result', 'score_table']
 
 # %% ../../nbs/reference/60_study.experiment.ipynb #4fe765e8
 import hashlib
@@ -17,14 +17,13 @@ import platform
 import torch
 import torch.nn.functional as F
 from dataclasses import asdict, dataclass
-from fastai.vision.all import DataLoaders, L, URLs, fastai_cfg, set_seed
-from fastcore.script import call_parse
+from fastai.vision.all import DataLoaders, L, set_seed
 from pathlib import Path
 from torch import Tensor
 from ..color import net_to_rgb, rgb_to_net
 from ..evaluation.metrics import psnr
 from ..data.batches import colorization_dls
-from ..evaluation.folder import SCORES, color_rows, efficientnet_features, read_square, spread, summarize
+from ..evaluation.folder import SCORES, color_rows, read_square, score, spread, summarize
 from ..files import whole
 from ..gamut import lab_to_gamut
 from ..inference.colorizer import Colorizer
@@ -33,7 +32,7 @@ from ..models.pretrained import PretrainedUNet
 from ..models.unet import UNet
 from ..photos.find import find_photos
 from ..sheets import save_strip
-from ..training.adversary import StatefulCallback
+from ..training.adversary import Adversary, StatefulCallback
 from ..training.callbacks import EMA
 from ..data.resumable import ResumableDL
 from ..data.scan import check_readable
@@ -55,7 +54,6 @@ class Experiment:
     norm:str='instance' # of the generator, see `norm_layer`
     skips:bool=True # does the generator have skip connections?
     pretrained:bool=False # an image classifier as the generator's left side instead (`nf` and `skips` don't matter then)
-    after:'Experiment'=None # begin with the generator that this run ends with
     patch:int=70 # receptive field of the discriminator, pixels
     conditional:bool=True # does the discriminator see L?
     gan:str='vanilla' # 'vanilla', 'lsgan', 'hinge'; None for no adversary
@@ -65,7 +63,6 @@ class Experiment:
     precision:str='fp32' # see `pix2pix_learner`
     paint:tuple=() # epochs after which it is scored and paints eight photos; always after the last
     side:int=None # of the pictures it paints, pixels; None: `size`
-    shown:tuple=() # folders of fastai's data: paint sixteen of their photos, at 160 pixels, and rank these
     ranked:int=0 # so many of its best, middle and worst photos are kept too
     seen:int=0 # so many of the photos that it trains on are scored too, whenever it paints
 
@@ -83,8 +80,7 @@ def experiment(
     settings:dict # as `run` keeps them
 )->Experiment:
     "The experiment with these settings; what wasn't known then has its default"
-    def field(o): return tuple(o) if isinstance(o, list) else experiment(o) if isinstance(o, dict) else o
-    return Experiment(**{k: field(v) for k,v in settings.items() if k in Experiment.__dataclass_fields__})
+    return Experiment(**{k: tuple(v) if isinstance(v, list) else v for k,v in settings.items() if k in Experiment.__dataclass_fields__})
 
 # %% ../../nbs/reference/60_study.experiment.ipynb #2464a92b
 def experiment_dls(
@@ -122,22 +118,20 @@ def measure(
     for L,ab in batches:
         L, ab = (o.as_subclass(Tensor) for o in (L, ab))
         rgb, truth = lab_to_gamut(L, paint(L, ab).float()), net_to_rgb(L, ab)
-        parts.append({**{k: f(rgb, truth).cpu() for k,f in SCORES.items()}, 'features': efficientnet_features(rgb).cpu()})
+        parts.append({k: v.cpu() for k,v in score(rgb, truth).items()})
     return {k: torch.cat([o[k] for o in parts]) for k in parts[0]}
 
 # %% ../../nbs/reference/60_study.experiment.ipynb #2f775f77
 class Photos:
-    "Scores for the validation photos of `dls`, pictures of those or of others"
+    "Scores for the validation photos of `dls`, and pictures of them"
     def __init__(self,
         e:Experiment, # the run's description
         dls, # from `experiment_dls`
     ):
         self.dls = dls
         self.size = e.size
-        sets = [find_photos(fastai_cfg().path('data')/o) for o in e.shown]
-        self.files = [f for o in sets for f in o] or list(dls.valid.items) # what may be shown
-        self.side = e.side or (160 if sets else e.size) # of a picture, pixels
-        self.rows = self.read([f for o in sets for f in spread(o, 16//len(sets))] or spread(self.files, 8))
+        self.side = e.side or e.size # of a picture, pixels
+        self.rows = self.read(spread(dls.valid.items, 8))
         self.seen = spread(dls.train.items, e.seen) if e.seen else []
         self.truth = measure(lambda L,ab: ab, dls.valid)
         self.grey = measure(lambda L,ab: 0*ab, dls.valid)
@@ -160,9 +154,7 @@ def rounded(
     digits:int=4 # after the point
 ):
     "Numbers, in dicts and lists as they come, with fewer digits, for a small file"
-    if isinstance(d, dict): return {k: rounded(v, digits) for k,v in d.items()}
-    if isinstance(d, (list, tuple)): return [rounded(o, digits) for o in d]
-    return round(d, digits) if isinstance(d, float) else d
+    return json.loads(json.dumps(d), parse_float=lambda o: round(float(o), digits))
 
 # %% ../../nbs/reference/60_study.experiment.ipynb #00a7ccea
 class History(StatefulCallback):
@@ -181,11 +173,6 @@ class History(StatefulCallback):
         if self.epoch + 1 in (*self.e.paint, self.e.epochs): row.update(self.look())
         self.rows.append(rounded(row))
 
-    @property
-    def curves(self)->dict: # name -> a number per batch
-        "L1, and what an adversary recorded"
-        return dict(l1=self.l1, **({} if self.e.gan is None else {k: [float(o) for o in v] for k,v in self.learn.adversary.history.items()}))
-
     def look(self)->dict: # figures; those of photos that it trains on, which it may know by heart, as `seen_…`
         "Score the model and let it paint"
         photos, model, seen = self.photos, self.learn.model.eval(), self.photos.seen
@@ -198,11 +185,12 @@ class History(StatefulCallback):
 # %% ../../nbs/reference/60_study.experiment.ipynb #60aee5b2
 def save_ranked(photos, model, n, folder):
     "The `n` photos with the highest, the middle and the lowest PSNR: no choice by eye"
-    each = torch.cat([psnr(photos.paint(model, o), o) for i in range(0, len(photos.files), 16) for o in [photos.read(photos.files[i:i+16])]])
+    files = photos.dls.valid.items
+    each = torch.cat([psnr(photos.paint(model, o), o) for i in range(0, len(files), 16) for o in [photos.read(files[i:i+16])]])
     order = each.argsort(descending=True).tolist()
     mid = (len(order) - n)//2
     pick = order[:n] + order[mid:mid+n] + order[len(order)-n:]
-    rgb = photos.read([photos.files[i] for i in pick])
+    rgb = photos.read([files[i] for i in pick])
     save_strip(photos.paint(model, rgb), folder/'ranked.jpg')
     save_strip(rgb, folder/'ranked_truth.jpg')
 
@@ -238,18 +226,15 @@ def run(
     if (res := stored(e, folder)) is not None: return res
     out = Path(folder)/e.key
     out.mkdir(parents=True, exist_ok=True)
-    start = generator(e.after, source, folder, workers) if e.after else None
     dls = experiment_dls(e, source, workers)
     photos = Photos(e, dls)
     save_strip(photos.rows, truth_file(e, folder))
     if e.seen: save_strip(photos.read(spread(photos.seen, 8)), out/'seen_truth.jpg')
     learn = experiment_learner(e, dls, path=out, cbs=[History(e, photos, out), *L(cbs)])
-    if start: learn.model.load_state_dict(start)
     def fit(learn):
         with learn.no_bar(), learn.no_logging(): learn.fit_pix2pix(e.epochs)
     def finish(learn):
         res = result(e, learn, photos, out)
-        with whole(out/'generator.pth') as f: torch.save(learn.model.state_dict(), f)
         with whole(out/'result.json') as f: f.write((json.dumps(res, ensure_ascii=False) + '\n').encode())
         return res
     return resumable_fit(learn, fit, finish, e.settings, every, e.seed)
@@ -269,26 +254,17 @@ def result(
     out # folder of the run
 )->dict:
     "Everything that is kept, but for the pictures"
-    h, checkpoint, players = learn.history, learn.checkpoint, [learn.model]
-    if e.gan is not None: players.append(learn.adversary.D)
+    h, checkpoint, players, curves = learn.history, learn.checkpoint, [learn.model], dict(l1=learn.history.l1)
+    for o in learn._grab_cbs(Adversary):
+        players.append(o.D)
+        curves |= {k: [float(x) for x in v] for k,v in o.history.items()}
     if e.ranked: save_ranked(photos, learn.model.eval(), e.ranked, out)
     rows = dict(grey=summarize(photos.grey, photos.truth), model={k: h.rows[-1][k] for k in (*SCORES, 'share', 'frechet')},
                 truth=summarize(photos.truth, photos.truth))
     bits = hashlib.sha256(b''.join(t.cpu().contiguous().numpy().tobytes() for m in players for t in m.state_dict().values())).hexdigest()
     return dict(settings=e.settings, machine=machine(learn.dls.device), torch=torch.__version__.split('+')[0], minutes=round(checkpoint.minutes, 1), legs=checkpoint.legs,
                 batches=len(h.l1), parameters=sum(o.numel() for o in learn.model.parameters()), sha256=bits, train=len(learn.dls.train_ds), valid=len(learn.dls.valid_ds),
-                rows=rounded(rows), epochs=h.rows, curves=rounded({k: thinned(v) for k,v in h.curves.items() if v}))
-
-def generator(
-    e, # the run's description
-    source, # as for `colorization_dls`
-    folder, # of a chapter's runs
-    workers=0 # processes that read photos
-)->dict: # name -> weights
-    "What a run's generator ended with. If only its results are there, as in a clone of the repository, it runs again, beside them"
-    if stored(e, folder) and not (Path(folder)/e.key/'generator.pth').exists(): folder = Path(folder)/'anew'
-    run(e, source, folder, workers)
-    return torch.load(Path(folder)/e.key/'generator.pth', weights_only=True)
+                rows=rounded(rows), epochs=h.rows, curves=rounded({k: thinned(v) for k,v in curves.items() if v}))
 
 # %% ../../nbs/reference/60_study.experiment.ipynb #69dee1e3
 def score_table(
@@ -304,16 +280,3 @@ def score_table(
     rows = {name: {**line(rs, 'model'), 'minutes': ' / '.join(f"{r['minutes']:.1f}" for r in rs)} for name,rs in groups.items()}
     pd.set_option('display.width', 160, 'display.max_columns', None)
     return pd.DataFrame({'grey': line(results[:1], 'grey'), **rows, 'truth': line(results[:1], 'truth')}).T.fillna('')
-
-# %% ../../nbs/reference/60_study.experiment.ipynb #d2a48824
-@call_parse
-def main(
-    folder:str, # Of a run: with its result.json
-    source:str=URLs.CALTECH_101, # Photos: a folder or the address of an archive
-    out:str='repeated', # The new run goes to a folder in this one
-):
-    "Repeat a run with the settings in its result.json, and print the figures of both"
-    old = json.loads((Path(folder)/'result.json').read_text())
-    new = run(experiment(old['settings']), source, Path(out))
-    print(f"{'':16}{'then':>10}{'now':>10}")
-    for k,v in old['rows']['model'].items(): print(f"{k:16}{v:10.3f}{new['rows']['model'][k]:10.3f}")

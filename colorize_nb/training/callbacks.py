@@ -69,8 +69,7 @@ class DevicePrecision(MixedPrecision, StatefulCallback):
         for o,s in zip(adversaries, theirs): o.d_scaler = s
     def before_batch(self): self.stack.enter_context(self.autocast)
     def leave(self): self.stack.close()
-    def after_loss(self): self.leave()
-    def after_batch(self): self.leave()  # a batch without a loss, or left out
+    after_loss = after_batch = leave     # the second for a batch without a loss, or left out
     def state_dict(self): return dict(scalers=[o.state_dict() for o in self.scalers] or list(self.back))
     def load_state_dict(self, state): self.back, self.scalers = state['scalers'], ()
 

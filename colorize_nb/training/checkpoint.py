@@ -12,11 +12,12 @@ import hashlib
 import numpy as np
 import os
 import random
+import re
 import time
 import torch
 from contextlib import contextmanager, suppress
 from fastai.callback.progress import CSVLogger
-from fastai.vision.all import Callback, CancelBatchException, L, Path, Tensor, patch, tensor
+from fastai.vision.all import Callback, CancelBatchException, L, Path, Tensor, num_distrib, patch, rank_distrib, tensor
 from ..data.resumable import ResumableDL
 from ..errors import one_line, out_of_memory
 from ..files import read_whole
@@ -54,16 +55,15 @@ class Checkpoint(StatefulCallback):
     "Saves all that training needs to go on as if nothing had happened: after each epoch, every few minutes, and when it is cancelled"
     order, run_valid = CSVLogger.order + 1, False
     back, began = None, None                # the state to go on from; when this fit began
-    resuming = False                        # is what is loaded where training goes on?
     def __init__(self,
         every:float=600., # seconds between two checkpoints in an epoch
         seed:int=42, # of the photos' order and crops
         settings:dict=None, # simple values that must be the same when training goes on, such as the size of the photos
     ):
-        self.every, self.seed = every, seed
-        self.settings = settings or {}
-        self.begin()
-    def begin(self):
+        self.every = every
+        self.begin(seed, settings or {})
+    def begin(self, seed, settings):
+        self.seed, self.settings, self.back = seed, settings, None
         self.at, self.rows = (0, 0), []     # epochs and batches done; rows of the table
         self.legs, self.spent = 0, 0.       # fits so far; minutes of all but this one
     @property
@@ -73,16 +73,17 @@ class Checkpoint(StatefulCallback):
     def before_fit(self):
         self.run = not hasattr(self.learn, 'lr_finder') and not hasattr(self.learn, 'gather_preds')
         if not self.run: return
-        if not isinstance(self.dls.train, ResumableDL): raise ValueError('Checkpoint needs DataLoaders with dl_type=ResumableDL')
+        self.exact = isinstance(self.dls.train, ResumableDL) and num_distrib() < 2   # can an epoch begin at any batch?
+        if not self.exact: self.at = (self.at[0], 0)
         self.dls.train.seed = self.seed
         self.saved = self.began = time.monotonic()
-        self.put_back(self.back) if self.back else self.begin()
+        self.put_back(self.back) if self.back else self.begin(self.seed, self.settings)
         self.legs += 1
     def before_epoch(self):
         self.dls.train.epoch, self.dls.train.skip = self.epoch, self.at[1]
         if not self.at[1]: self.go_on()
     def before_train(self):
-        if self.back: self.learn.pct_train = self.back['pct_train']
+        if self.back and self.exact: self.learn.pct_train = self.back['pct_train']
     def before_batch(self): self.go_on()
     def after_batch(self):
         self.at = (self.epoch, self.at[1] + 1)
@@ -95,31 +96,26 @@ class Checkpoint(StatefulCallback):
     def after_cancel_fit(self): self.save()
     def after_fit(self): self.spent, self.began = self.minutes, None
     def go_on(self):
-        "Let random numbers continue from the checkpoint; once"
-        if self.back: set_rng_state(self.back['rng'])
+        "Let random numbers continue from the checkpoint, in one process; once"
+        if self.back and num_distrib() < 2: set_rng_state(self.back['rng'])
         self.back = None
 
-# %% ../../nbs/reference/40_training.checkpoint.ipynb #place002
-@patch
-def state_dict(self:Checkpoint):
-    recorder = self.learn.recorder
-    drawn = as_plain({k: getattr(recorder, k, []) for k in ('lrs', 'iters', 'values')} | dict(losses=[float(o) for o in getattr(recorder, 'losses', [])]))
-    place = {k: getattr(self.learn, k, 0) for k in ('pct_train', 'train_iter')}
-    return dict(place, curves=drawn, smooth=(recorder.smooth_loss.count, float(recorder.smooth_loss.val)), rows=self.rows, at=self.at, rng=rng_state(),
-                legs=self.legs, minutes=self.minutes, settings=self.settings)
+    def state_dict(self):
+        recorder = self.learn.recorder
+        drawn = as_plain({k: getattr(recorder, k, []) for k in ('lrs', 'iters', 'values')} | dict(losses=[float(o) for o in getattr(recorder, 'losses', [])]))
+        place = {k: getattr(self.learn, k, 0) for k in ('pct_train', 'train_iter')}
+        return dict(place, curves=drawn, smooth=(recorder.smooth_loss.count, float(recorder.smooth_loss.val)), rows=self.rows, at=self.at, rng=rng_state(),
+                    legs=self.legs, minutes=self.minutes, settings=self.settings)
+    def load_state_dict(self, state):
+        self.check(state['settings'])
+        self.place = dict(back=state, at=tuple(state['at']), rows=list(state['rows']), legs=state['legs'], spent=state['minutes'])  # for `resume` alone
 
+# %% ../../nbs/reference/40_training.checkpoint.ipynb #place003
 @patch
 def check(self:Checkpoint, was):
     "`ValueError` unless the settings are those that a training was begun with"
     for k,v in self.settings.items():
         if was.get(k) != v: raise ValueError(f'this training was begun with {k} {was.get(k)}, not {v}')
-
-@patch
-def load_state_dict(self:Checkpoint, state):
-    self.check(state['settings'])
-    if not self.resuming: return  # `lr_find` and `SaveModelCallback` bring weights back, not a place
-    self.back, self.at, self.rows = state, tuple(state['at']), list(state['rows'])
-    self.legs, self.spent = state['legs'], state['minutes']
 
 @patch
 def put_back(self:Checkpoint, state):
@@ -131,16 +127,17 @@ def put_back(self:Checkpoint, state):
     for row in self.rows: self.learn.logger(L(row))
     if mbar := getattr(getattr(self.learn, 'progress', None), 'mbar', None): mbar.update(0)  # a bar must begin at its beginning
 
-# %% ../../nbs/reference/40_training.checkpoint.ipynb #place003
 @patch
 def save(self:Checkpoint):
-    "Write a checkpoint, unless numbers have become infinite or NaN, and delete old ones"
+    "Write a checkpoint, unless numbers have become infinite or NaN, and delete old ones; of several processes the first one does"
+    if rank_distrib(): return
     epoch, batch = self.at
     if not finite(self.learn.state()):
         raise NotFinite(f'weights that are not finite after epoch {epoch + (batch > 0)}, batch {batch or len(self.dls.train)}; the checkpoints before it stay')
     self.learn.save(f'checkpoint_{epoch:05}_{batch:07}', sha256=True)
     self.saved = time.monotonic()
-    _leave_newest(self.learn, 2)
+    for o in self.learn.checkpoints()[:-2]:
+        for f in (o.with_name(f'{o.name}.sha256'), o): f.unlink(missing_ok=True)
 
 # %% ../../nbs/reference/40_training.checkpoint.ipynb #e457ee7f
 @patch
@@ -155,27 +152,24 @@ def resume(self:ColorLearner,
     "Load the newest whole checkpoint; a `ValueError` if none of those that are there is whole, or if it was made for another training"
     files = self.checkpoints()
     for file in reversed(files):
-        try: state = read_whole(file)
+        try: state = read_whole(file, self.dls.device)
         except ValueError as e: say(f'passed over: {e}'); continue
         with suppress(KeyError, TypeError, AttributeError): self.checkpoint.check(state['callbacks']['checkpoint']['settings'])  # before the networks are compared
-        self.checkpoint.resuming = True
-        try: self.load(file.stem)
-        finally: self.checkpoint.resuming = False
+        self.restore(state, file)
+        vars(self.checkpoint).update(self.checkpoint.place)
         return file
     if files: raise ValueError(f'none of the checkpoints in {files[0].parent} is whole')
 
 @patch
 def forget_checkpoints(self:ColorLearner):
-    "Delete the checkpoints of a training that is done, and what a kill left of one"
-    for o in (self.path/self.model_dir).glob('.colorize_nb-*.part'): o.unlink()
-    _leave_newest(self, 0)
-
-def _leave_newest(learn, n):
-    "Delete all checkpoints but the newest `n`, and an empty folder; files of other names stay"
-    folder = learn.path/learn.model_dir
-    for o in learn.checkpoints()[:-n or None]:
-        for f in (o.with_name(f'{o.name}.sha256'), o): f.unlink(missing_ok=True)
-    if folder.is_dir() and not any(folder.iterdir()): folder.rmdir()
+    "Delete the checkpoints of a training that is done, in folders of `model_dir` too, and what a kill left of one; files of other names stay"
+    if rank_distrib(): return
+    folder = self.path/self.model_dir
+    for o in [*folder.rglob('*')]:
+        if not re.fullmatch(r'checkpoint_\d+_\d+\.pth(\.sha256)?|\.colorize_nb-.*\.part', o.name): continue
+        o.unlink()
+        for d in (o.parent, folder):
+            with suppress(OSError): d.rmdir()  # if it is empty now
 
 # %% ../../nbs/reference/40_training.checkpoint.ipynb #a6d10c41
 class StopIfNotFinite(Callback):
@@ -224,7 +218,7 @@ def naming_file(file, checkpoint):
 
 # %% ../../nbs/reference/40_training.checkpoint.ipynb #8a1047cc
 def resumable_fit(
-    learn:ColorLearner, # untrained, with DataLoaders of `dl_type=ResumableDL`
+    learn:ColorLearner, # untrained; with DataLoaders of `dl_type=ResumableDL` it goes on at any batch, with others at an epoch
     fit, # trains it: `fit(learn)`
     finish, # writes its results: `finish(learn)`; then the checkpoints are deleted
     settings:dict=None, # simple values that must be the same when training goes on; its photos are added
@@ -234,9 +228,11 @@ def resumable_fit(
     say=print, # takes a line about files that are passed over, and batches that are left out
 ): # what `finish` returned
     "Train so that it can be cut off at any moment: check, save, go on where it was, and clean up when its results are written"
-    names = names_hash((*learn.dls.train_ds.items, *learn.dls.valid_ds.items))
-    learn.add_cbs([Checkpoint(every, seed=seed, settings=dict(settings or {}, photos=names)), StopIfNotFinite(skip_bad)])
+    settings, dls = dict(settings or {}), learn.dls
+    if isinstance(dls.train, ResumableDL): settings['photos'] = names_hash((*dls.train_ds.items, *dls.valid_ds.items))
+    learn.add_cbs([Checkpoint(every, seed, settings), StopIfNotFinite(skip_bad)])
     if file := learn.resume(say): print(f'goes on from {file}', flush=True)
+    dls.train.epoch = learn.checkpoint.at[0]
     with naming_file(file, learn.checkpoint):
         fit(learn)
         if skipped := learn.stop_if_not_finite.skipped: say(f'{skipped} batches were left out, their predictions were not finite')

@@ -26,11 +26,10 @@ class Classifiers(Callback):
     def __init__(self,
         nets:list=None, # RGB (B,3,H,W) in [-1,1] -> feature maps; default: EfficientNet-Lite0 and Lite1, trained on ImageNet
         part:float=0.5, # of each batch that is looked at, at least one picture
-        seed:int=42, # of the draw
     ):
         nets = nets or [load_imagenet(EfficientNetLite0()), load_lite(1)]
         self.nets = nn.ModuleList(nets).eval().requires_grad_(False).to(memory_format=torch.channels_last)
-        self.part, self.seed = part, seed
+        self.part = part
 
     def before_fit(self): self.nets.to(next(self.model.parameters()).device)
 
@@ -40,7 +39,7 @@ class Classifiers(Callback):
 
     def after_pred(self):
         if not self.on: return
-        self.i = random.Random(f'{self.seed} {self.train_iter}').randrange(len(self.nets))
+        self.i = random.Random(f'42 {self.train_iter}').randrange(len(self.nets))
         with torch.no_grad(): self.true = self.look(self.yb[0])  # five feature maps
         self.seen = self.look(self.pred)
 

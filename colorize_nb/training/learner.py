@@ -69,23 +69,24 @@ class ColorLearner(Learner):
     ): # the learner
         "Load what `save` stored; a `ValueError` if it is damaged, of other networks, or lacks a callback's state"
         file = join_path_file(file, self.path/self.model_dir, ext='.pth')
-        state = read_whole(file, device or self.dls.device)
-        try: self._restore(state, with_opt, strict)
+        self.restore(read_whole(file, device or self.dls.device), file, with_opt, strict)
+        return self
+
+    def restore(self, state, file, with_opt=True, strict=True):
+        "Take back what `save` stored in a file; the errors of `load`, which name it"
+        try:
+            full = set(state) == {'model', 'opt', 'callbacks'}
+            for m in (get_model(self.model), *self._grab_cbs(EMA).attrgot('averaged').filter()): m.load_state_dict(state['model'] if full else state, strict=strict)
+            if not (full and with_opt): return
+            if self.opt is None: self.create_opt()
+            if state['opt'] is not None: self.opt.load_state_dict(state['opt'])
+            cbs = self._grab_cbs(StatefulCallback)
+            if missing := [cb.name for cb in cbs if cb.name not in state['callbacks']]: raise ValueError(f'it holds nothing of {missing[0]}, which was not there when it was saved')
+            for cb in cbs: cb.load_state_dict(state['callbacks'][cb.name])
         except RuntimeError as e: raise ValueError(f'cannot use {file}: made for other networks ({" ".join(str(e).split())[:120]}…)') from e
         except ValueError as e: raise ValueError(f'cannot use {file}: {e}') from e
         except (KeyError, TypeError, AttributeError, IndexError, AssertionError) as e:
             raise ValueError(f'cannot use {file}: not from a training of this kind, or damaged ({type(e).__name__})') from e
-        return self
-
-    def _restore(self, state, with_opt, strict):
-        full = set(state) == {'model', 'opt', 'callbacks'}
-        for m in (get_model(self.model), *self._grab_cbs(EMA).attrgot('averaged').filter()): m.load_state_dict(state['model'] if full else state, strict=strict)
-        if not (full and with_opt): return
-        if self.opt is None: self.create_opt()
-        if state['opt'] is not None: self.opt.load_state_dict(state['opt'])
-        cbs = self._grab_cbs(StatefulCallback)
-        if missing := [cb.name for cb in cbs if cb.name not in state['callbacks']]: raise ValueError(f'it holds nothing of {missing[0]}, which was not there when it was saved')
-        for cb in cbs: cb.load_state_dict(state['callbacks'][cb.name])
 
 # %% ../../nbs/reference/48_training.learner.ipynb #4f75afef
 @patch

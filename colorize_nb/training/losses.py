@@ -91,10 +91,8 @@ class GANLoss:
 
 # %% ../../nbs/course/06_training.losses.ipynb #smol0002
 class SmoothL1(nn.SmoothL1Loss):
-    "L1 that is quadratic below `beta`: small errors, which are noise, pull less (Huber 1964)"
-    def __init__(self,
-        beta:float=0.1, # where the line begins, ab / 110: 0.1 is 11 Lab units
-    ): super().__init__(beta=beta)
+    "L1 that is quadratic below 0.1, 11 Lab units: small errors, which are noise, pull less (Huber 1964)"
+    def __init__(self): super().__init__(beta=.1)
 
     def forward(self,
         pred:Tensor, # predicted ab (B,2,H,W) in [-1,1]

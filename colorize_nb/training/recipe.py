@@ -135,26 +135,6 @@ def epochs(
     n = max(1, round(stage.pictures/EPOCH))
     return max(1, stage.pictures//(n*stage.bs)), n
 
-def _set_stage(
-    learn:ColorLearner, # from `recipe_learner`, with an `EpochLog` and a `Checkpoint`
-    stage:Stage, # to be trained now
-    dls, # its batches
-    seed:int, # of everything random in it
-    **settings # simple values that must be the same when it goes on
-):
-    "Let a learner do what a stage says"
-    set_seed(seed)
-    learn.dls, learn.model_dir = dls, Path('models')/stage.name
-    learn.ema.decay = stage.ema
-    if hasattr(learn, 'classifiers'):
-        learn.perceptual.weight, learn.feature_adversary.weight, learn.classifiers.on = stage.perceptual, stage.gan, stage.looks
-    learn.epoch_log.stage, learn.epoch_log.minutes = stage.name, learn.epoch_log.minutes + learn.checkpoint.minutes
-    kept = {k: v for k,v in asdict(stage).items() if k not in ('pictures', 'fall')} | dict(batches=epochs(stage)[0], seed=seed)
-    learn.checkpoint.seed, learn.checkpoint.settings, learn.checkpoint.back = seed, kept | settings, None
-    learn.checkpoint.begin()
-    if not learn.opt: learn.create_opt()
-    learn.opt.freeze_to(1 if stage.encoder else 2)   # `learn.freeze_to` would forget Adam's moments
-
 # %% ../../nbs/reference/44_training.recipe.ipynb #3bd3e82c
 def follow(
     learn:ColorLearner, # from `recipe_learner`, with an `EpochLog` and a `Checkpoint`
@@ -167,20 +147,25 @@ def follow(
     "Fit one stage after another, or go on where the last leg ended; each stage's averaged weights are kept"
     begun = [i for i,s in enumerate(stages) if any((learn.path/'models'/s.name).glob('checkpoint_*.pth'))]
     for i,stage in [*enumerate(stages)][max(begun, default=0):]:
-        _set_stage(learn, stage, dls_for(stage), seed + i, **settings)
-        file, n = learn.resume(say), epochs(stage)[1]
+        (batches, n), dls = epochs(stage), dls_for(stage)
+        set_seed(seed + i)
+        learn.dls, learn.model_dir = dls, Path('models')/stage.name
+        learn.ema.decay = stage.ema
+        if hasattr(learn, 'classifiers'):
+            learn.perceptual.weight, learn.feature_adversary.weight, learn.classifiers.on = stage.perceptual, stage.gan, stage.looks
+        learn.epoch_log.stage, learn.epoch_log.minutes = stage.name, learn.epoch_log.minutes + learn.checkpoint.minutes
+        kept = {k: v for k,v in asdict(stage).items() if k not in ('pictures', 'fall')} | dict(batches=batches, seed=seed + i)
+        learn.checkpoint.begin(seed + i, kept | settings)
+        if not learn.opt: learn.create_opt()
+        learn.opt.freeze_to(1 if stage.encoder else 2)   # `learn.freeze_to` would forget Adam's moments
+        file = learn.resume(say)
         if file: print(f'goes on from {file}', flush=True)
         with naming_file(file, learn.checkpoint), learn.no_bar():
             if learn.checkpoint.at[0] < n: learn.fit(n, cbs=StageRate(stage))
         if learn.checkpoint.at[0] < n: return False
         save_model(learn.ema.averaged, stage.size, learn.path/f'{stage.name}.safetensors', half=True)
+    learn.model_dir = Path('models')    # of all stages
     return True
-
-def _forget(learn, stages):
-    "Delete the checkpoints of all stages"
-    for o in (*(f'models/{s.name}' for s in stages), 'models'):
-        learn.model_dir = Path(o)
-        learn.forget_checkpoints()
 
 # %% ../../nbs/reference/44_training.recipe.ipynb #b911dda8
 def settle(
@@ -259,5 +244,5 @@ def train_recipe(
         scale_chroma(model, factor := strength(Colorizer(model, size), few))
         print(f'strength of the colours: {factor:g}', flush=True)
     save_model(model, size, out, half=True)
-    if done: _forget(learn, stages)
+    if done: learn.forget_checkpoints()
     return few if done else None
