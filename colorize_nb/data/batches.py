@@ -155,7 +155,7 @@ def _rgb(L, ab): return net_to_rgb(Tensor(L).float().cpu(), Tensor(ab).float().c
 def show_batch(x:TensorL, y:TensorAB, samples, ctxs=None, max_n=8, **kwargs):
     "Grey and truth side by side"
     x, y = x[:max_n], y[:max_n]
-    return show_triplets(_rgb(x, 0*y), _rgb(x, y), titles=('grey', 'truth'), n_pairs=4, **kwargs)
+    return show_triplets(_rgb(x, 0*y), _rgb(x, y), titles=('grey', 'truth'), **kwargs)
 
 @dispatch
 def show_results(x:TensorL, y:TensorAB, samples, outs, ctxs=None, max_n=6, **kwargs):
