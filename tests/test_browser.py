@@ -328,6 +328,12 @@ def test_page_says_what_is_no_picture_and_goes_on(trying, tmp_path):
     trying.wait(lambda: 'Cannot' not in trying.find('#try [role=status]').text, 'the example is not taken')
     assert coloured(trying)[1] == 'mother_colour.jpg'
 
+def test_an_example_is_quick(root):
+    "Not by the clock: examples have few pixels, and before one is chosen the browser has compiled all that colours it"
+    names = re.findall(r"example\('(\w+)'", (root/'tools'/'browser'/'try.js').read_text(encoding='utf-8'))
+    assert len(names) == 3 and all(np.prod(Image.open(root/'nbs'/'images'/f'{o}_grey.jpg').size) < 400_000 for o in names)
+    assert re.search(r'if \(!px\) return await colour\(', (root/'tools'/'browser'/'colour.js').read_text(encoding='utf-8'))
+
 @pytest.mark.parametrize('missing, says', [('there was no npm when it was built', 'cannot colour photos: there was no npm when it was built.'), ('', 'python -m http.server')])
 def test_page_that_cannot_colour_says_why(missing, says, root, chromium, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(root/'tools')

@@ -140,16 +140,20 @@ function paint(px, W, H, maps, w, h) {
 let session = null;
 const load = () => session = session || ort.InferenceSession.create(new URL('colorizer.onnx', self.location).href, { executionProviders: ['wasm'] })
   .catch((e) => { session = null; throw e; });
+async function colour(network, px, W, H, size) {
+  postMessage({ doing: 'The network is looking …' });
+  const [w, h] = [W, H].map((o) => Math.min(Math.round(o * size / Math.min(W, H)), 4 * size)), L = shrink(px, W, H, w, h);
+  const maps = withSlopes(await ask(network, L, w, h), L, w, h);
+  postMessage({ doing: 'Painting …' });
+  paint(px, W, H, maps, w, h);
+}
+
 onmessage = async ({ data: { px, W, H, size } }) => {
   try {
     postMessage({ doing: 'Loading the network …' });
     const network = await load();
-    if (!px) return await ask(network, new Float32Array(64 * 64), 64, 64);  // the browser compiles while nobody waits; the photo comes later
-    postMessage({ doing: 'The network is looking …' });
-    const [w, h] = [W, H].map((o) => Math.min(Math.round(o * size / Math.min(W, H)), 4 * size)), L = shrink(px, W, H, w, h);
-    const maps = withSlopes(await ask(network, L, w, h), L, w, h);
-    postMessage({ doing: 'Painting …' });
-    paint(px, W, H, maps, w, h);
+    if (!px) return await colour(network, new Uint8ClampedArray(4 * 256 * 320).fill(128), 256, 320, 64);  // the browser compiles all of it while nobody waits; the photo comes later
+    await colour(network, px, W, H, size);
     postMessage({ px }, [px.buffer]);
   } catch (e) { postMessage({ error: e.message || String(e) }); }
 };
