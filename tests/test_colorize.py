@@ -120,6 +120,25 @@ def test_what_a_pipe_cannot_do(more, data, says, tmp_path):
     rc, out, err = run(EXE, '-', *more, cwd=tmp_path, input=data)
     assert rc == 1 and not out and len(err) == 1 and err[0].startswith('colorize: ') and says in err[0] and not list(tmp_path.iterdir())
 
+def test_a_photo_makes_five_moves_and_none_back_up(colorize):
+    "From the command to the saved file, which module calls which: down alone, but for what it was told to ask"
+    floors, moves = ('', 'photos', 'models', 'inference', 'commands'), []
+    def module(frame): return frame and frame.f_globals.get('__name__', '').partition('colorize_nb.')[2]
+    def floor(module): return floors.index(module.rpartition('.')[0])
+    def noting(frame, event, arg):
+        name, here = frame.f_code.co_name, module(frame)
+        if event != 'call' or not here or name in ('<module>', '<lambda>', '__torch_function__'): return
+        frame = frame.f_back
+        while frame and not module(frame): frame = frame.f_back
+        if (there := module(frame)) and there != here: moves.append((there, here))
+    grey('x.tif')
+    sys.setprofile(noting)
+    try: assert colorize('x.tif')[:2] == (0, ['x_colour.tif'])
+    finally: sys.setprofile(None)
+    assert not {o for o in moves if floor(o[1]) > floor(o[0])} and ('commands.colorize', 'inference.batch') in moves
+    photo = moves[moves.index(('inference.batch', 'photos.photo')):]
+    assert [b for a, b in dict.fromkeys(photo) if a == 'inference.batch'] == ['photos.photo', 'photos.scans', 'inference.colorizer', 'photos.metadata']
+
 # Nothing lost
 
 def test_no_line_is_lost_while_tiffs_decode(weights, tmp_path):

@@ -70,11 +70,11 @@ def _pipe(weights, device, format, options):
     "Colour the photo on the standard input, to the standard output (`ColorizeError` if that is a terminal, or no photo comes)"
     from io import BytesIO
     from colorize_nb.inference.batch import settings_of
-    from colorize_nb.photos.formats import open_image, reading
+    from colorize_nb.photos.formats import FORMATS, open_image, reading
     if sys.stdout.isatty(): raise ColorizeError('the result would go into the terminal: colorize - > new.png')
     data, result = sys.stdin.buffer.read(), BytesIO()
     with reading('the photo in the pipe'), open_image(BytesIO(data)) as img: kind = img.format
-    format = format or dict(JPEG='jpg', MPO='jpg', TIFF='tif', WEBP='webp').get(kind, 'png')
+    format = format or FORMATS[kind].result[1:]
     colorizer = _colorizer(weights, device, options)
     res = color_photo(colorizer, BytesIO(data), [result], settings_of(colorizer, **options), format=format, **options)
     if res.status == 'failed': raise ColorizeError(res.says)

@@ -23,6 +23,8 @@ def check_address(
     if re.fullmatch(r'ray|auto|(ray://)?[\w.-]+:\d{1,5}', on): return
     raise ColorizeError(f'--on is ray, or the address of a Ray cluster such as ray://head:10001, not {on!r}')
 
+_SLOW = 'Ray did not start on this machine, which is too busy for it: its processes have 15 seconds; without --on ray none are needed'
+
 @contextmanager
 def ray_on(
     on:str='ray', # `ray`, or the address of a cluster
@@ -34,10 +36,16 @@ def ray_on(
     os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')
     if address == 'local': os.environ.setdefault('RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER', '0')  # ports on 127.0.0.1 alone
     ray = need('ray', 'ray')
-    logging.getLogger('ray').setLevel(logging.ERROR)
+    logging.getLogger('ray').setLevel(logging.CRITICAL)  # what it logs, its exception says too
     here = dict(num_cpus=cpus, include_dashboard=False, object_store_memory=200_000_000) if address == 'local' else {}
-    try: ray.init(address, logging_level='ERROR', log_to_driver=False, **here)
-    except Exception as e: raise ColorizeError(f'no Ray cluster at {address}: {e}') from e  # its own errors are of many kinds, a plain Exception too
+    for again in (True, False):
+        try:
+            ray.init(address, logging_level='CRITICAL', log_to_driver=False, **here)
+            break
+        except Exception as e:  # its own errors are of many kinds, a plain Exception too
+            slow = here and 'timed out' in str(e)
+            if slow and again: continue
+            raise ColorizeError(_SLOW if slow else f'no Ray cluster at {address}: {e}') from e
     try: yield ray
     finally: ray.shutdown()
 

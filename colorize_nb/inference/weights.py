@@ -20,7 +20,7 @@ from torch.overrides import TorchFunctionMode
 from ..errors import ColorizeError, one_line
 from ..files import read_hashes, sha256, whole
 from .hub import REPO, download_weights
-from ..models import pretrained, quarter, unet # so that their networks are registered
+from ..models import pretrained, quarter, unet # noqa: F401, so that their networks are registered
 from ..models.register import ARCHS, find_arch
 
 # %% ../../nbs/reference/21_inference.weights.ipynb #e6072357
