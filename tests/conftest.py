@@ -1,5 +1,6 @@
 "Shared by all tests: threads, and what a subprocess needs"
-import multiprocessing, os, runpy, shutil, subprocess, sys, tempfile
+import multiprocessing, os, re, runpy, shutil, subprocess, sys, tempfile
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,27 +15,47 @@ SOURCES = 'nbs', 'colorize_nb', 'tools', 'pyproject.toml', 'settings.ini', '_qua
 GENERATED = shutil.ignore_patterns('__pycache__', '.ipynb_checkpoints', 'nbdev.yml', 'sidebar.yml', 'models')
 
 SERVER = multiprocessing.get_context('forkserver')
-SERVER.set_forkserver_preload(['torchvision', 'pandas', 'matplotlib.pyplot', 'sklearn', 'scipy.stats', 'nbdev.test'])  # loaded once, not once for each process
+SERVER.set_forkserver_preload(['torchvision', 'pandas', 'matplotlib.pyplot', 'sklearn', 'scipy.stats', 'nbdev.test', 'fastai.vision.all', 'colorize_nb.commands.train',
+                               'colorize_nb.training.recipe', 'colorize_nb.commands.colorize', 'colorize_nb.commands.evaluate'])  # loaded once, not once for each process
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')                 # as the chapters and the commands set it: too late where PyTorch is loaded
 
-def _script(argv, cwd, env, out, err):
+def _script(argv, cwd, env, out, err, session):
     for fd, file in enumerate((os.devnull, out, err)): os.dup2(os.open(file, os.O_RDWR | os.O_CREAT), fd)
+    if session: os.setsid()
     os.chdir(cwd)
     os.environ.update(env)
     multiprocessing.set_start_method('fork', force=True)
     sys.argv = argv
     runpy.run_path(argv[0], run_name='__main__')
 
-def command(name, *args, cwd, timeout=600):
-    "`colorize …` in a process of its own, where only PyTorch is loaded already: exit code and what it said"
+def command(name, *args, cwd, timeout=600, session=False, env=None, process=SERVER.Process):
+    "`colorize …`, or a script, in a process of its own (and a session), where libraries and commands are loaded already: exit code, process number and what it said"
     with tempfile.TemporaryDirectory() as tmp:
         out, err = (Path(tmp)/o for o in ('out', 'err'))
         argv = [str(Path(sys.executable).parent/name), *map(str, args)]
-        p = SERVER.Process(target=_script, args=(argv, cwd, {**os.environ, 'MPLBACKEND': 'agg'}, out, err))
+        p = process(target=_script, args=(argv, cwd, {**os.environ, 'MPLBACKEND': 'agg', **(env or {})}, out, err, session))
         p.start()
         p.join(timeout)
         if p.exitcode is None: p.kill(), pytest.fail(f'{name} takes longer than {timeout} s')
-        return SimpleNamespace(rc=p.exitcode, out=out.read_text('utf-8', 'replace'), err=err.read_text('utf-8', 'replace'))
+        return SimpleNamespace(rc=p.exitcode, pid=p.pid, out=out.read_text('utf-8', 'replace'), err=err.read_text('utf-8', 'replace'))
+
+class Shell:
+    "Stands for `subprocess` where chapters show command lines: `colorize …` runs as in `command`, in a copy of a process that was forked before the chapter began"
+    DEVNULL = subprocess.DEVNULL
+    def __init__(self):
+        self.here, there = multiprocessing.Pipe()
+        multiprocessing.Process(target=self.serve, args=(there,)).start()
+    def serve(self, there):
+        self.here.close()
+        with suppress(EOFError):
+            while True:
+                line, kwargs = there.recv()
+                there.send(command(*line, process=multiprocessing.Process, **kwargs))
+    def run(self, line, cwd, env, **kwargs):
+        if not re.fullmatch(r'colorize[\w-]*( [\w./=-]+)*', line): return subprocess.run(line, cwd=cwd, env=env, **kwargs)
+        self.here.send((line.split(), dict(cwd=cwd, env=env)))
+        res = self.here.recv()
+        return SimpleNamespace(returncode=res.rc, stdout=res.out.encode(), stderr=res.err.encode())
 
 class ByFile(LoadScopeScheduling):
     "The tests of a file stay in one process and share its fixtures, those of the site too; the notebooks are spread"

@@ -123,5 +123,5 @@ def main(times, seed, what='pix2pix'):
     print(json.dumps(res))
 
 if __name__ == '__main__':
-    multiprocessing.set_start_method('fork')
+    multiprocessing.set_start_method('fork', force=True)
     main(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])

@@ -103,16 +103,15 @@ def test_module(tmp_path):
 
 def test_a_photo_from_a_pipe(weights, tmp_path, colorize):
     args = EXE, '-', '--weights', weights
-    for o in ('x.jpg', 'x.tif', 'x.webp', 'x.bmp'):
+    for o in ('x.tif', 'x.bmp'):
         grey(o)
         rc, out, err = run(*args, cwd=tmp_path, input=Path(o).read_bytes())
         assert (rc, err) == (0, []) and colorize(o)[1] and out == Path(f'x_colour{o[1:] if o != "x.bmp" else ".png"}').read_bytes()
-    assert Image.open(io.BytesIO(run(*args, '--format', 'jpeg', cwd=tmp_path, input=Path('x.bmp').read_bytes())[1])).format == 'JPEG'
     colors('c.png')
     before = Path('c.png').read_bytes()
     rc, out, err = run(*args, cwd=tmp_path, input=before)
     assert rc == 0 and out == before and err == ['colorize: the photo has colours already, so it was left alone; --recolour colours it']
-    assert run(*args, '--recolour', cwd=tmp_path, input=before)[1] != before
+    assert Image.open(io.BytesIO(run(*args, '--recolour', '--format', 'jpeg', cwd=tmp_path, input=before)[1])).format == 'JPEG'
 
 @pytest.mark.parametrize('more, data, says', [([], b'no photo', 'cannot read the photo in the pipe: not an image file'), ([], b'', 'not an image file'), (['--out', 'x.png'], b'', '- stands for one photo in a pipe'),
                                               (['x.png'], b'', '- stands for one photo'), (['--on', 'ray'], b'', '- stands for one photo')])
@@ -184,8 +183,11 @@ def test_an_interrupt_says_how_to_go_on(signum, weights, tmp_path):
     done = len(first) + len(rest)
     assert p.returncode == 128 + signum and done < 30
     assert re.search(rf'/30 \[.*\r +\rcolorize: {done} of 30 coloured; --resume goes on\r\n$', said.decode(), re.S), said[-300:]  # the bar is gone
+    rest = sorted({o.name for o in tmp_path.glob('*.png')} - {o.name.replace('_colour', '') for o in (tmp_path/'out').iterdir()})
+    for o in rest[2:]: (tmp_path/o).unlink()  # two are enough to go on with
     rc, out, err = run(*args, '--resume', cwd=tmp_path)
-    assert rc == 0 and len(out.splitlines()) == 30 - done and f'30 photos: {30 - done} coloured, {done} done already; ' in err[-1]
+    n = min(len(rest), 2)
+    assert rc == 0 and len(out.splitlines()) == n > 0 and f'{done + n} photos: {n} coloured, {done} done already; ' in err[-1]
 
 def test_a_printed_picture_is_recognised(colorize):
     y, x = np.mgrid[:240, :240]

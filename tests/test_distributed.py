@@ -3,15 +3,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import command
 
 from two_processes import gradients
 
 @pytest.fixture(scope='module')
-def ranks(run, tmp_path_factory):
+def ranks(tmp_path_factory):
     "What `two_processes.py` kept on both ranks, and the folder where it did"
     folder = tmp_path_factory.mktemp('two')
-    said = run('python', Path(__file__).with_name('two_processes.py'), folder)
-    (folder/'said').write_text(said)
+    p = command(Path(__file__).with_name('two_processes.py'), folder, cwd=folder)
+    assert not p.rc, p.err
+    (folder/'said').write_text(p.out)
     return [torch.load(folder/f'{r}.pt', weights_only=True) for r in range(2)], folder
 
 @pytest.mark.parametrize('gan', ['vanilla', 'hinge'])

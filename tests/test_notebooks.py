@@ -3,7 +3,7 @@ import json, multiprocessing, os, sys
 from pathlib import Path
 
 import pytest
-from conftest import SERVER
+from conftest import SERVER, Shell
 
 ROOT = Path(__file__).parent.parent
 NBS = ROOT/'nbs'
@@ -14,11 +14,15 @@ def execute(nb, log):
     "What `nbdev-test` does with one notebook"
     from nbdev.config import get_config
     from nbdev.test import test_nb
+    from colorize_nb.study import terminal
     with open(log, 'w') as f:
         for fd in (1, 2): os.dup2(f.fileno(), fd)
     multiprocessing.set_start_method('fork', force=True)   # as in a process that nobody's server started
     os.chdir(NBS)
-    sys.exit(not test_nb(nb, skip_flags=get_config(nb.parent).tst_flags, basepath=ROOT)[0])
+    terminal.subprocess = shell = Shell()
+    ok, _ = test_nb(nb, skip_flags=get_config(nb.parent).tst_flags, basepath=ROOT)
+    shell.here.close()
+    sys.exit(not ok)
 
 @pytest.mark.parametrize('nb', NOTEBOOKS, ids=lambda p: p.stem)
 def test_runs(nb, tmp_path):

@@ -103,23 +103,22 @@ def test_version():
     import colorize_nb
     assert colorize_nb.__version__ == version('colorize_nb'), 'the version was raised after the installation: pip install -e .'
 
-def test_imports_are_light(run):
-    "One after the other in one process: the first that brings something heavy is the one to blame"
+def test_imports_are_light_and_the_package_itself_is_lazy(run):
+    "One after the other in one process: the first that brings something heavy is the one to blame; what libraries warn each other of is not shown"
     code = f"""
 import importlib, sys
+import colorize_nb
+print({{*colorize_nb.__all__}} <= {{*dir(colorize_nb)}}, 'torch' in sys.modules)
 for module in {LIGHT}:
     importlib.import_module(f'colorize_nb.{{module}}')
     if heavy := [o for o in {HEAVY} if o in sys.modules]: sys.exit(f'{{module}} imports {{heavy}}')
+from colorize_nb import Colorizer, save_photo
+print(Colorizer.__name__, 'fastai' in sys.modules)
+from colorize_nb import pix2pix_learner, colorization_dls
+print(pix2pix_learner.__name__)
 """
-    run('python', '-c', code)
-
-def test_the_package_itself_is_lazy(run):
-    out = run('python', '-c', 'import sys, colorize_nb; print("torch" in sys.modules); from colorize_nb import Colorizer, save_photo; print(Colorizer.__name__, "fastai" in sys.modules)')
-    assert out.split() == ['False', 'Colorizer', 'False']
-
-def test_the_package_shows_its_names(run):
-    out = run('python', '-W', 'always', '-c', 'import colorize_nb; print({*colorize_nb.__all__} <= {*dir(colorize_nb)}); from colorize_nb import pix2pix_learner, colorization_dls; print(pix2pix_learner.__name__)')
-    assert out.split() == ['True', 'pix2pix_learner'], out  # what libraries warn each other of is not there
+    out = run('python', '-W', 'always', '-c', code)
+    assert out.split() == ['True', 'False', 'Colorizer', 'False', 'pix2pix_learner'], out
 
 def test_commands_are_installed():
     scripts = {o.name: o for o in distribution('colorize_nb').entry_points.select(group='console_scripts')}

@@ -307,7 +307,7 @@ def large(size, colorizer, tmp_path):
         want, got = (rgb_to_lab(to_tensor(o.rgb(y, y + 64)))[0] for o in (photo, back))
         assert ((want[0] - got[0]).abs() > 1).float().mean() <= 0.001 and got[1:].abs().mean() > 3
 
-def test_24_megapixels(colorizer, tmp_path): large((6000, 4000), colorizer, tmp_path)
+def test_12_megapixels(colorizer, tmp_path): large((4000, 3000), colorizer, tmp_path)
 
 @pytest.mark.slow
 def test_108_megapixels(colorizer, tmp_path): large((12000, 9000), colorizer, tmp_path)

@@ -11,6 +11,7 @@ from fastai.torch_core import set_seed
 from fastcore.script import CliError
 from hypothesis import given, settings, strategies as st
 from PIL import Image
+from conftest import command
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -88,9 +89,9 @@ def colorize(weights, capfd):
 # Training survives
 
 def kill(times, seed, *what):
-    p = subprocess.run([sys.executable, HERE/'kill_training.py', str(times), str(seed), *what], capture_output=True, text=True, env={**os.environ, 'OMP_NUM_THREADS': '1'})
-    assert not p.returncode, p.stderr
-    res = json.loads(p.stdout.splitlines()[-1])
+    p = command(HERE/'kill_training.py', times, seed, *what, cwd=HERE, timeout=3600)
+    assert not p.rc, p.err
+    res = json.loads(p.out.splitlines()[-1])
     assert res['kills'] == times and res['finished'] == res['equal'] > 0 and res['passed_over'] == 0
     return res
 

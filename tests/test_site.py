@@ -1,5 +1,6 @@
 "The site and README.md build from the notebooks, offline, and name only what exists"
 import json, pydoc, re
+from functools import lru_cache
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -25,10 +26,12 @@ class Page(HTMLParser):
         attrs = dict(attrs)
         if tag == 'a' and attrs.get('href'): self.links.add(attrs['href'])
         if tag == 'img':
-            self.images.append(attrs.get('src', ''))
+            self.images.append(attrs.get('src', '')[:200])  # a picture within the page begins with data:
             if not attrs.get('alt'): self.mute.append(attrs.get('src', '')[:60])
         loads = attrs.get('href' if tag == 'link' and attrs.get('rel') in ('stylesheet', 'icon') else 'src') or ''
         if tag != 'a' and re.match('https?:', loads): self.elsewhere.add(loads)
+
+page_of = lru_cache(None)(Page)  # each page is read once
 
 def test_readme_is_up_to_date(root, site):
     new, old = ((o/'README.md').read_text(encoding='utf-8') for o in (site, root))
@@ -97,24 +100,24 @@ def test_chapter_has_its_page(nb, site):
     page = site/'_docs'/nb.parent.name/f'{re.sub(r"^[0-9]+_", "", nb.stem)}.html'
     title = ''.join(json.loads(nb.read_text(encoding='utf-8'))['cells'][0]['source']).splitlines()[0].lstrip('# ')
     assert f'>{title}</' in page.read_text(encoding='utf-8')
-    home = Page(site/'_docs'/'index.html')
+    home = page_of(site/'_docs'/'index.html')
     assert {o.removeprefix('./') for o in home.links} >= {f'{page.parent.name}/{page.name}'}, f'{page.name} is not in the sidebar'
 
 def test_pictures_exist(site):
     docs = site/'_docs'
     for p in docs.rglob('*.html'):
-        missing = [o for o in Page(p).images if not re.match(r'\w+:', o) and not (p.parent/o).exists()]
+        missing = [o for o in page_of(p).images if not re.match(r'\w+:', o) and not (p.parent/o).exists()]
         assert not missing, f'{p.name}: {missing}'
 
 def test_pages_need_no_network(site):
     docs = site/'_docs'
-    assert not {o for p in docs.rglob('*.html') for o in Page(p).elsewhere}
+    assert not {o for p in docs.rglob('*.html') for o in page_of(p).elsewhere}
     assert not [p.name for p in docs.rglob('*.css') if re.search(r'url\(["\']?https?:', p.read_text(encoding='utf-8'))]
 
 def test_pages_say_what_is_meant(site):
     for p in (site/'_docs').rglob('*.html'):
         text = p.read_text(encoding='utf-8')
-        assert not Page(p).mute, f'{p.name}: pictures without words'
+        assert not page_of(p).mute, f'{p.name}: pictures without words'
         assert '__main__.' not in text and not re.search(r'[^\w]\u2013\w+', re.sub(r'<[^>]+>', '', text)), f'{p.name}: an option became a dash'
         assert '<span class="math' not in text and not re.search(r'<math\b[^>]*>[^$]*?\\', re.search(r'<math\b.*?</math>|$', text, re.S)[0]), f'{p.name}: TeX is left'
 
@@ -129,7 +132,7 @@ def test_llms_txt_is_in_the_order_of_the_course(site):
 
 def test_404_leads_on_from_any_folder(site):
     docs = site/'_docs'
-    page = Page(docs/'404.html')
+    page = page_of(docs/'404.html')
     text = (docs/'404.html').read_text(encoding='utf-8')
     assert 'Page not found' in text and 'Migrant Mother' not in text
     local = [o for o in [*page.links, *re.findall(r'(?:src|href)="([^"#]+)"', text)] if not re.match(r'https?:|#', o)]

@@ -113,8 +113,7 @@ def tensors(*modules): return [o.clone() for m in modules for o in m.state_dict(
 
 def same(a, b): return all(x.equal(y) for x, y in zip(a, b, strict=True))
 
-@pytest.mark.parametrize('kwargs', [{}, dict(ema=.5)], ids=['plain', 'averaged'])
-@pytest.mark.parametrize('with_opt', [False, True])
+@pytest.mark.parametrize('kwargs, with_opt', [({}, False), (dict(ema=.5), True)], ids=['plain', 'averaged'])
 def test_the_best_weights_are_loaded_at_the_end(kwargs, with_opt, photos, tmp_path):
     learn = learner(photos, tmp_path, **kwargs)
     best = SaveModelCallback(fname='best', with_opt=with_opt)
@@ -130,8 +129,7 @@ def two_groups(): return dict(G=PretrainedUNet(decoder=(8, 8, 8, 8)), splitter=l
 SCHEDULES = {'pix2pix': lambda o: o.fit_pix2pix(2, slice(1e-4, 1e-3)), 'one cycle': lambda o: o.fit_one_cycle(2, slice(1e-4, 1e-3)), 'flat, cosine': lambda o: o.fit_flat_cos(2, slice(1e-3)),
              'restarts': lambda o: o.fit_sgdr(2, 1, 1e-3), 'fine-tune': lambda o: o.fine_tune(1)}
 
-@pytest.mark.parametrize('opt_func', [None, Adam], ids=['ours', 'fastai'])
-@pytest.mark.parametrize('schedule', SCHEDULES)
+@pytest.mark.parametrize('schedule, opt_func', [*((o, None) for o in SCHEDULES), ('pix2pix', Adam)])
 def test_schedules(schedule, opt_func, photos, tmp_path):
     own = dict(two_groups(), lr_mult=2., **(dict(opt_func=opt_func) if opt_func else {}))
     learn = learner(photos, tmp_path, **own)
