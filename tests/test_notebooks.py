@@ -18,6 +18,7 @@ def execute(nb, log):
     with open(log, 'w') as f:
         for fd in (1, 2): os.dup2(f.fileno(), fd)
     multiprocessing.set_start_method('fork', force=True)   # as in a process that nobody's server started
+    for o in [o for o in sys.modules if o.partition('.')[0] == 'huggingface_hub']: del sys.modules[o]   # it reads its settings when it is imported
     os.chdir(NBS)
     terminal.subprocess = shell = Shell()
     ok, _ = test_nb(nb, skip_flags=get_config(nb.parent).tst_flags, basepath=ROOT)

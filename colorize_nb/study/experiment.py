@@ -6,7 +6,7 @@ Docs: https://colorize-nb.github.io/colorize_nb/reference/study.experiment.html.
 
 # %% auto #0
 __all__ = ['Experiment', 'experiment', 'experiment_dls', 'experiment_learner', 'measure', 'Photos', 'rounded', 'machine',
-           'stored', 'run', 'truth_file', 'result', 'score_table']
+           'stored', 'run', 'truth_file', 'result', 'generator', 'score_table']
 
 # %% ../../nbs/reference/60_study.experiment.ipynb #4fe765e8
 import hashlib
@@ -235,6 +235,7 @@ def run(
         with learn.no_bar(), learn.no_logging(): learn.fit_pix2pix(e.epochs)
     def finish(learn):
         res = result(e, learn, photos, out)
+        with whole(out/'generator.pth') as f: torch.save(learn.model.state_dict(), f)
         with whole(out/'result.json') as f: f.write((json.dumps(res, ensure_ascii=False) + '\n').encode())
         return res
     return resumable_fit(learn, fit, finish, e.settings, every, e.seed)
@@ -265,6 +266,17 @@ def result(
     return dict(settings=e.settings, machine=machine(learn.dls.device), torch=torch.__version__.split('+')[0], minutes=round(checkpoint.minutes, 1), legs=checkpoint.legs,
                 batches=len(h.l1), parameters=sum(o.numel() for o in learn.model.parameters()), sha256=bits, train=len(learn.dls.train_ds), valid=len(learn.dls.valid_ds),
                 rows=rounded(rows), epochs=h.rows, curves=rounded({k: thinned(v) for k,v in curves.items() if v}))
+
+def generator(
+    e, # the run's description
+    source, # as for `colorization_dls`
+    folder, # of a chapter's runs
+    workers=0 # processes that read photos
+)->dict: # name -> weights
+    "What a run's generator ended with. If only its results are there, as in a clone of the repository, it runs again, beside them"
+    if stored(e, folder) and not (Path(folder)/e.key/'generator.pth').exists(): folder = Path(folder)/'anew'
+    run(e, source, folder, workers)
+    return torch.load(Path(folder)/e.key/'generator.pth', weights_only=True)
 
 # %% ../../nbs/reference/60_study.experiment.ipynb #69dee1e3
 def score_table(
