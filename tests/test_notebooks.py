@@ -38,4 +38,5 @@ def test_outputs_are_stored(nb):
     outputs = [o for c in json.loads(nb.read_text(encoding='utf-8'))['cells'] for o in c.get('outputs', [])]
     assert outputs, f'nothing stored: nbdev-test {nb.relative_to(NBS.parent)} --save && nbdev-clean'
     assert not [o for o in outputs if o['output_type'] == 'error']
+    assert 'site-packages/' not in json.dumps(outputs), 'a warning is stored, with a path of the machine that it came up on'
     assert nb.stat().st_size < 1.5e6, f'{nb.stat().st_size/1e6:.1f} MB: smaller figures'
